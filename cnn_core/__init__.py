@@ -1,0 +1,45 @@
+"""Convolutional networks in NumPy: layers, losses, optimizers, models.
+
+It imports NumPy and the standard library only, and knows nothing of configurations, files of data or trackers.
+
+Arrays have PyTorch's shapes at every public boundary: images `(N, C, H, W)`, features `(N, F)`. In memory the batch
+lies innermost, see `cnn_core.layout`.
+"""
+
+from cnn_core.buffers import Buffers
+from cnn_core.initializers import he_normal
+from cnn_core.layers.conv2d import Conv2d
+from cnn_core.layers.flatten import Flatten
+from cnn_core.layers.linear import Linear
+from cnn_core.layers.max_pool2d import MaxPool2d
+from cnn_core.layers.relu import ReLU
+from cnn_core.losses import CrossEntropyLoss
+from cnn_core.metrics import accuracy
+from cnn_core.models import simple_cnn
+from cnn_core.module import Module, Parameter
+from cnn_core.optimizers.adam import Adam
+from cnn_core.optimizers.optimizer import Optimizer
+from cnn_core.optimizers.sgd import SGD
+from cnn_core.sequential import Sequential
+from cnn_core.state import load_state, save_state
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "Buffers",
+    "Conv2d",
+    "CrossEntropyLoss",
+    "Flatten",
+    "Linear",
+    "MaxPool2d",
+    "Module",
+    "Optimizer",
+    "Parameter",
+    "ReLU",
+    "Sequential",
+    "accuracy",
+    "he_normal",
+    "load_state",
+    "save_state",
+    "simple_cnn",
+]

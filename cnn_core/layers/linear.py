@@ -1,0 +1,81 @@
+"""Fully connected layer."""
+
+import numpy as np
+import numpy.typing as npt
+
+from cnn_core.initializers import he_normal
+from cnn_core.layout import Array, batch_first, batch_last
+from cnn_core.module import Module, Parameter
+from cnn_core.parallel import for_each, slices
+
+_BLOCK_WORK = 2**22  # multiply-adds worth a block of their own, at least
+
+
+class Linear(Module):
+    """y = x Wᵀ + b, with `weight` W `(out, in)` and `bias` b `(out,)`; W starts He-normal, b zero.
+
+    >>> layer = Linear(3, 2, rng=np.random.default_rng(0))
+    >>> layer(np.ones((5, 3), np.float32)).shape
+    (5, 2)
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        rng: np.random.Generator,
+        dtype: npt.DTypeLike = np.float32,
+    ) -> None:
+        super().__init__()
+        if in_features < 1 or out_features < 1:
+            raise ValueError(f"Linear needs at least one feature in and out, got {in_features} and {out_features}")
+        self.weight = Parameter(he_normal((out_features, in_features), fan_in=in_features, rng=rng, dtype=dtype))
+        self.bias = Parameter(np.zeros(out_features, dtype))
+
+    def forward(self, x: Array) -> Array:
+        """`(N, in)` → `(N, out)`.
+
+        Raises:
+            ValueError: x is not a matrix of `in` columns.
+        """
+        w, b = self.weight.value, self.bias.value
+        if x.ndim != 2 or x.shape[1] != w.shape[1]:
+            raise ValueError(f"Linear({w.shape[1]}, {w.shape[0]}) needs (N, {w.shape[1]}), got {x.shape}")
+        self._x = x = batch_last(x)  # (in, N)
+        y = self.buffers.empty("y", (len(w), x.shape[1]), np.result_type(x, w, b))
+
+        def block(rows: slice) -> None:
+            np.matmul(w[rows], x, out=y[rows])  # (out, in) @ (in, N) → (out, N)
+            y[rows] += b[rows, None]
+
+        for_each(block, self._blocks(len(w)))
+        return batch_first(y)
+
+    def parameter_gradients(self, dy: Array) -> None:
+        """dW = dyᵀ x and db = Σₙ dy."""
+        dy = batch_last(dy)  # (out, N)
+        dw = self.weight.grad
+
+        def block(rows: slice) -> None:
+            np.matmul(dy[rows], self._x.T, out=dw[rows])  # (out, N) @ (N, in) → (out, in)
+
+        for_each(block, self._blocks(len(dw)))
+        np.sum(dy, axis=1, out=self.bias.grad)
+
+    def input_gradient(self, dy: Array) -> Array:
+        """dx = dy W."""
+        w, dy = self.weight.value, batch_last(dy)
+        dx = self.buffers.empty("dx", self._x.shape, np.result_type(dy, w))
+
+        def block(rows: slice) -> None:
+            np.matmul(w[:, rows].T, dy, out=dx[rows])  # (in, out) @ (out, N) → (in, N)
+
+        for_each(block, self._blocks(len(dx)))
+        return batch_first(dx)
+
+    def _blocks(self, rows: int) -> list[slice]:
+        """Cut the rows of a result, into at most four blocks; the work is the same for all three products."""
+        work = self.weight.value.size * self._x.shape[1]
+        count = min(4, max(1, work // _BLOCK_WORK))
+        return slices(rows, -(-rows // count))

@@ -1,0 +1,88 @@
+"""Networks built from numbers. How a configuration names them is not decided here."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from cnn_core.layers.conv2d import Conv2d
+from cnn_core.layers.flatten import Flatten
+from cnn_core.layers.linear import Linear
+from cnn_core.layers.max_pool2d import MaxPool2d
+from cnn_core.layers.relu import ReLU
+from cnn_core.layout import output_size
+from cnn_core.module import Module
+from cnn_core.sequential import Sequential
+
+
+def simple_cnn(
+    input_shape: tuple[int, int, int],
+    classes: int,
+    *,
+    channels: Sequence[int] = (8,),
+    kernel_size: int = 3,
+    stride: int = 1,
+    padding: int = 1,
+    pool: int = 1,
+    hidden_size: int = 128,
+    rng: np.random.Generator,
+    dtype: npt.DTypeLike = np.float32,
+) -> Sequential:
+    """Build [conv → max pool → ReLU] a number of channels, then flatten → fc1 → ReLU → fc2.
+
+    Pooling before ReLU is the same function as after it, on fewer elements.
+
+    Args:
+        input_shape: (C, H, W) of an image.
+        classes: how many logits come out.
+        channels: output channels of each convolution.
+        kernel_size: of every convolution; likewise stride and padding.
+        pool: side and stride of the max pooling after each convolution; 1 means none.
+        hidden_size: width of fc1.
+        rng: where the first weights come from, drawn layer by layer from the input on.
+        dtype: of all parameters.
+
+    Raises:
+        ValueError: a number is too small, or a kernel or pooling does not fit what reaches it.
+
+    >>> net = simple_cnn((1, 28, 28), 10, rng=np.random.default_rng(0))
+    >>> [f"{name} {p.value.shape}" for name, p in net.named_parameters()][:3]
+    ['conv1.weight (8, 1, 3, 3)', 'conv1.bias (8,)', 'fc1.weight (128, 6272)']
+    """
+    features = _features(input_shape, channels, kernel_size, stride, padding, pool)
+    layers: dict[str, Module] = {}
+    inputs = input_shape[0]
+    for number, outputs in enumerate(channels, start=1):
+        layers[f"conv{number}"] = Conv2d(
+            inputs, outputs, kernel_size, stride=stride, padding=padding, rng=rng, dtype=dtype
+        )
+        if pool > 1:
+            layers[f"pool{number}"] = MaxPool2d(pool)
+        layers[f"relu{number}"] = ReLU()
+        inputs = outputs
+    layers["flatten"] = Flatten()
+    layers["fc1"] = Linear(features, hidden_size, rng=rng, dtype=dtype)
+    layers[f"relu{len(channels) + 1}"] = ReLU()
+    layers["fc2"] = Linear(hidden_size, classes, rng=rng, dtype=dtype)
+    return Sequential(**layers)
+
+
+def _features(
+    input_shape: tuple[int, int, int],
+    channels: Sequence[int],
+    kernel_size: int,
+    stride: int,
+    padding: int,
+    pool: int,
+) -> int:
+    """How many features reach fc1."""
+    if not channels:
+        raise ValueError("channels must name at least one convolution, got []")
+    _, height, width = input_shape
+    for number in range(1, len(channels) + 1):
+        try:
+            height, width = (output_size(side, kernel_size, stride, padding) for side in (height, width))
+            height, width = (output_size(side, pool, pool, 0) for side in (height, width))
+        except ValueError as error:
+            raise ValueError(f"block {number} of {len(channels)}: {error}") from error
+    return channels[-1] * height * width

@@ -1,0 +1,60 @@
+"""What all optimizers share: parameters, a learning rate, and a state that can be put aside and taken up again."""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from cnn_core.layout import Array
+from cnn_core.module import Parameter
+
+
+class Optimizer:
+    """Updates parameters in place from their gradients.
+
+    `lr` may be set between steps. The slots of `state` (momentum and the like) hold one array a parameter.
+    """
+
+    def __init__(self, parameters: Iterable[Parameter], *, lr: float, weight_decay: float) -> None:
+        if not lr > 0 or not np.isfinite(lr):
+            raise ValueError(f"lr must be a finite number above 0, got {lr}")
+        if not weight_decay >= 0 or not np.isfinite(weight_decay):
+            raise ValueError(f"weight_decay must be a finite number, 0 or more, got {weight_decay}")
+        self.parameters = list(parameters)
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.steps = 0
+        self.state: dict[str, list[Array]] = {}
+        self._scratch = [np.empty_like(parameter.value) for parameter in self.parameters]
+
+    def step(self) -> None:
+        """Take one step for all parameters."""
+        self.steps += 1
+        for index, parameter in enumerate(self.parameters):
+            self.update(index, parameter.value, parameter.grad, self._scratch[index])
+
+    def update(self, index: int, value: Array, gradient: Array, scratch: Array) -> None:
+        """Change the value of the parameter of this index; the gradient stays as it is, the scratch may be used."""
+        raise NotImplementedError
+
+    def add_slot(self, name: str) -> None:
+        """Give every parameter an array of zeros under this name."""
+        self.state[name] = [np.zeros_like(parameter.value) for parameter in self.parameters]
+
+    def state_dict(self) -> dict[str, Array]:
+        """Copies of all slots and the count of steps, by name."""
+        arrays = {f"{name}.{i}": a.copy() for name, slot in self.state.items() for i, a in enumerate(slot)}
+        return {"steps": np.array(self.steps), **arrays}
+
+    def load_state_dict(self, state: Mapping[str, Array]) -> None:
+        """Take up a state of the same optimizer over parameters of the same shapes.
+
+        Raises:
+            ValueError: names or shapes differ; nothing is changed then.
+        """
+        own = self.state_dict()
+        if own.keys() != state.keys() or any(own[name].shape != state[name].shape for name in own):
+            raise ValueError(f"the state does not fit the optimizer: expected {sorted(own)}, got {sorted(state)}")
+        self.steps = int(state["steps"])
+        for name, slot in self.state.items():
+            for i, array in enumerate(slot):
+                array[...] = state[f"{name}.{i}"]
