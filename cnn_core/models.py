@@ -49,7 +49,9 @@ def simple_cnn(
     >>> [f"{name} {p.value.shape}" for name, p in net.named_parameters()][:3]
     ['conv1.weight (8, 1, 3, 3)', 'conv1.bias (8,)', 'fc1.weight (128, 6272)']
     """
-    features = _features(input_shape, channels, kernel_size, stride, padding, pool)
+    features = simple_cnn_features(
+        input_shape, channels=channels, kernel_size=kernel_size, stride=stride, padding=padding, pool=pool
+    )
     layers: dict[str, Module] = {}
     inputs = input_shape[0]
     for number, outputs in enumerate(channels, start=1):
@@ -67,15 +69,23 @@ def simple_cnn(
     return Sequential(**layers)
 
 
-def _features(
+def simple_cnn_features(
     input_shape: tuple[int, int, int],
+    *,
     channels: Sequence[int],
     kernel_size: int,
     stride: int,
     padding: int,
     pool: int,
 ) -> int:
-    """How many features reach fc1."""
+    """How many features reach fc1, which also says whether every kernel and pooling fits.
+
+    Raises:
+        ValueError: one does not; the message names the block.
+
+    >>> simple_cnn_features((1, 28, 28), channels=[8], kernel_size=3, stride=1, padding=1, pool=2)
+    1568
+    """
     if not channels:
         raise ValueError("channels must name at least one convolution, got []")
     _, height, width = input_shape

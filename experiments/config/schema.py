@@ -1,0 +1,183 @@
+"""The typed configuration: every key there is, with its type. Values, defaults and their reasons are in `conf/`.
+
+Classes with a `name` are the alternatives of a group; the name says which one a recorded configuration holds.
+Nothing here checks more than types, see `experiments.config.validation`.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+ImageShape = tuple[int, int, int]
+
+
+@dataclass
+class ModelConfig:
+    """A network."""
+
+    name: str
+
+
+@dataclass
+class SimpleCNNConfig(ModelConfig):
+    """[conv → pool → ReLU]ⁿ → fc → ReLU → fc, see `cnn_core.models.simple_cnn`."""
+
+    channels: list[int]
+    kernel_size: int
+    stride: int
+    padding: int
+    pool: int
+    hidden_size: int
+
+
+@dataclass
+class OptimizerConfig:
+    """An update rule."""
+
+    name: str
+    lr: float
+    weight_decay: float
+
+
+@dataclass
+class SGDConfig(OptimizerConfig):
+    """See `cnn_core.optimizers.sgd`."""
+
+    momentum: float
+    nesterov: bool
+
+
+@dataclass
+class AdamConfig(OptimizerConfig):
+    """See `cnn_core.optimizers.adam`."""
+
+    beta1: float
+    beta2: float
+    eps: float
+
+
+@dataclass
+class DataConfig:
+    """A data set and how it is cut. `shape` and `classes` are known without reading it."""
+
+    name: str
+    batch_size: int
+    validation_fraction: float
+    root: str
+
+    shape: ClassVar[ImageShape] = (1, 28, 28)
+    class_count: ClassVar[int] = 10
+
+
+@dataclass
+class Mnist5kConfig(DataConfig):
+    """See `experiments.data.mnist_5k`."""
+
+
+@dataclass
+class MnistConfig(DataConfig):
+    """See `experiments.data.mnist`."""
+
+
+@dataclass
+class FashionMnistConfig(DataConfig):
+    """See `experiments.data.mnist`."""
+
+
+@dataclass
+class DigitsConfig(DataConfig):
+    """See `experiments.data.digits`."""
+
+    shape: ClassVar[ImageShape] = (1, 8, 8)
+
+
+@dataclass
+class SyntheticConfig(DataConfig):
+    """See `experiments.data.synthetic`."""
+
+    train_size: int
+    test_size: int
+    classes: int
+    channels: int
+    height: int
+    width: int
+
+
+@dataclass
+class TrainerConfig:
+    """How long and on what arithmetic."""
+
+    epochs: int
+    dtype: str
+    threads: int | None
+    train_accuracy_images: int | None
+    evaluation_batch_size: int
+
+
+@dataclass
+class TrackingConfig:
+    """Where MLflow's store is."""
+
+    uri: str
+    experiment: str
+
+
+@dataclass
+class LauncherConfig:
+    """How the runs of a sweep are carried out."""
+
+    name: str
+
+
+@dataclass
+class SerialConfig(LauncherConfig):
+    """One after the other, in this process."""
+
+
+@dataclass
+class JoblibConfig(LauncherConfig):
+    """On several processes of this machine."""
+
+    n_jobs: int
+
+
+@dataclass
+class Config:
+    """Everything that makes up one run."""
+
+    model: ModelConfig
+    optimizer: OptimizerConfig
+    data: DataConfig
+    trainer: TrainerConfig
+    tracking: TrackingConfig
+    launcher: LauncherConfig
+    seed: int
+    outputs_dir: str
+    force: bool
+
+
+ALTERNATIVES: dict[str, dict[str, type]] = {
+    "model": {"simple_cnn": SimpleCNNConfig},
+    "optimizer": {"sgd": SGDConfig, "adam": AdamConfig},
+    "data": {
+        "mnist_5k": Mnist5kConfig,
+        "mnist": MnistConfig,
+        "fashion_mnist": FashionMnistConfig,
+        "digits": DigitsConfig,
+        "synthetic": SyntheticConfig,
+    },
+    "launcher": {"serial": SerialConfig, "joblib": JoblibConfig},
+}
+
+SECTIONS = ("model", "optimizer", "data", "trainer", "tracking", "launcher")  # keys that hold further keys
+
+
+def image_shape(data: DataConfig) -> ImageShape:
+    """(C, H, W) of the data set's images."""
+    if isinstance(data, SyntheticConfig):
+        return data.channels, data.height, data.width
+    return data.shape
+
+
+def class_count(data: DataConfig) -> int:
+    """How many classes the data set's labels tell apart."""
+    return data.classes if isinstance(data, SyntheticConfig) else data.class_count

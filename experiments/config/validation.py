@@ -1,0 +1,155 @@
+"""What values are possible, alone and together. Types have been checked before; nothing has been written yet."""
+
+import math
+from collections.abc import Iterator
+from difflib import get_close_matches
+
+from cnn_core.models import simple_cnn_features
+from experiments.config.schema import (
+    ALTERNATIVES,
+    AdamConfig,
+    Config,
+    JoblibConfig,
+    SGDConfig,
+    SimpleCNNConfig,
+    SyntheticConfig,
+    image_shape,
+)
+
+DTYPES = ("float32", "float64")
+_SHOWN = 2
+
+
+class ConfigError(Exception):
+    """A configuration that cannot be run; the message has a line a fault, naming key, value and rule."""
+
+
+def validate(config: Config) -> None:
+    """Check every rule.
+
+    Raises:
+        ConfigError: with a line for each of the first faults.
+    """
+    faults = list(_faults(config))
+    if faults:
+        more = f" (and {len(faults) - _SHOWN} more)" if len(faults) > _SHOWN else ""
+        raise ConfigError("\n".join(faults[:_SHOWN]) + more)
+
+
+def did_you_mean(word: str, words: list[str]) -> str:
+    """Name the nearest known word, if one is near.
+
+    >>> did_you_mean("mnst", ["mnist", "digits"])
+    '; did you mean mnist?'
+    """
+    near = get_close_matches(word, words, n=1, cutoff=0.6)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _faults(config: Config) -> Iterator[str]:
+    yield from _names(config)
+    yield from _model(config)
+    yield from _optimizer(config)
+    yield from _data(config)
+    yield from _trainer(config)
+    if isinstance(config.launcher, JoblibConfig):
+        yield from _at_least(1, "launcher.n_jobs", config.launcher.n_jobs)
+    yield from _at_least(0, "seed", config.seed)
+    for key, value in (
+        ("tracking.uri", config.tracking.uri),
+        ("tracking.experiment", config.tracking.experiment),
+        ("outputs_dir", config.outputs_dir),
+    ):
+        if not value.strip():
+            yield f"{key}='{value}': must not be empty"
+
+
+def _names(config: Config) -> Iterator[str]:
+    for group, alternatives in ALTERNATIVES.items():
+        node = getattr(config, group)
+        if alternatives.get(node.name) is not type(node):
+            yield f"{group}.name={node.name}: is set by {group}=…, one of {', '.join(alternatives)}"
+
+
+def _model(config: Config) -> Iterator[str]:
+    model = config.model
+    if not isinstance(model, SimpleCNNConfig):
+        return
+    if not model.channels or min(model.channels) < 1:
+        yield f"model.channels={model.channels}: must name at least one convolution, each of 1 channel or more"
+    for key, least in (("kernel_size", 1), ("stride", 1), ("padding", 0), ("pool", 1), ("hidden_size", 1)):
+        yield from _at_least(least, f"model.{key}", getattr(model, key))
+    if min(model.kernel_size, model.stride, model.pool) >= 1 and model.padding >= 0:
+        yield from _geometry(model, config)
+
+
+def _geometry(model: SimpleCNNConfig, config: Config) -> Iterator[str]:
+    try:
+        simple_cnn_features(
+            image_shape(config.data),
+            channels=model.channels or [1],
+            kernel_size=model.kernel_size,
+            stride=model.stride,
+            padding=model.padding,
+            pool=model.pool,
+        )
+    except ValueError as error:
+        keys = ("kernel_size", "stride", "padding", "pool")
+        values = ", ".join(f"{key}={getattr(model, key)}" for key in keys)
+        yield f"model.{values} on {config.data.name}'s images of {image_shape(config.data)}: {error}"
+
+
+def _optimizer(config: Config) -> Iterator[str]:
+    optimizer = config.optimizer
+    if not (math.isfinite(optimizer.lr) and optimizer.lr > 0):
+        yield f"optimizer.lr={optimizer.lr}: must be a finite number above 0"
+    if not (math.isfinite(optimizer.weight_decay) and optimizer.weight_decay >= 0):
+        yield f"optimizer.weight_decay={optimizer.weight_decay}: must be a finite number, 0 or more"
+    match optimizer:
+        case SGDConfig(momentum=momentum, nesterov=nesterov):
+            yield from _in_unit_interval("optimizer.momentum", momentum)
+            if nesterov and momentum == 0:
+                yield "optimizer.nesterov=true: needs optimizer.momentum above 0"
+        case AdamConfig(beta1=beta1, beta2=beta2, eps=eps):
+            yield from _in_unit_interval("optimizer.beta1", beta1)
+            yield from _in_unit_interval("optimizer.beta2", beta2)
+            if not (math.isfinite(eps) and eps > 0):
+                yield f"optimizer.eps={eps}: must be a finite number above 0"
+
+
+def _data(config: Config) -> Iterator[str]:
+    data = config.data
+    yield from _at_least(1, "data.batch_size", data.batch_size)
+    yield from _in_unit_interval("data.validation_fraction", data.validation_fraction)
+    if isinstance(data, SyntheticConfig):
+        yield from _at_least(2, "data.classes", data.classes)
+        if data.classes > 256:
+            yield f"data.classes={data.classes}: must be at most 256, labels are bytes"
+        for key in ("channels", "height", "width"):
+            yield from _at_least(1, f"data.{key}", getattr(data, key))
+        for key in ("train_size", "test_size"):
+            if getattr(data, key) < max(1, data.classes):
+                yield f"data.{key}={getattr(data, key)}: must be at least data.classes={data.classes}"
+
+
+def _trainer(config: Config) -> Iterator[str]:
+    trainer = config.trainer
+    yield from _at_least(1, "trainer.epochs", trainer.epochs)
+    yield from _at_least(1, "trainer.evaluation_batch_size", trainer.evaluation_batch_size)
+    if trainer.threads is not None:
+        yield from _at_least(1, "trainer.threads", trainer.threads)
+    if trainer.train_accuracy_images is not None:
+        yield from _at_least(1, "trainer.train_accuracy_images", trainer.train_accuracy_images)
+    if trainer.dtype not in DTYPES:
+        near = did_you_mean(trainer.dtype, list(DTYPES))
+        yield f"trainer.dtype={trainer.dtype}: must be one of {', '.join(DTYPES)}{near}"
+
+
+def _at_least(least: int, key: str, value: int) -> Iterator[str]:
+    if value < least:
+        yield f"{key}={value}: must be at least {least}"
+
+
+def _in_unit_interval(key: str, value: float) -> Iterator[str]:
+    if not 0 <= value < 1:
+        yield f"{key}={value}: must lie in [0, 1)"

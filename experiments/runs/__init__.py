@@ -1,0 +1,1 @@
+"""One run: its name, its folder, its course."""

@@ -1,0 +1,36 @@
+"""Images as batches of numbers: taken in an order, scaled to [0, 1] and laid out as the network reads them."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from cnn_core.layout import batch_first
+from experiments.data.dataset import Images
+
+
+class Batch(NamedTuple):
+    """Pixels `(N, C, H, W)` and labels `(N,)`."""
+
+    x: npt.NDArray[Any]
+    labels: npt.NDArray[np.int64]
+
+
+def batches(
+    images: Images, *, size: int, scale: float, dtype: npt.DTypeLike, order: npt.NDArray[np.int64] | None = None
+) -> Iterator[Batch]:
+    """Yield all images once, the last batch smaller where they don't divide evenly.
+
+    Args:
+        images: uint8 pixels and labels; only one batch at a time is converted.
+        size: images a batch.
+        scale: what a pixel is multiplied by.
+        dtype: of the pixels that come out.
+        order: indices of the images; as they lie if not given.
+    """
+    for start in range(0, len(images), size):
+        chosen = slice(start, start + size) if order is None else order[start : start + size]
+        pixels = np.moveaxis(images.pixels[chosen], 0, -1)  # (N, C, H, W) → (C, H, W, N)
+        x = np.multiply(pixels, scale, dtype=dtype, order="C")
+        yield Batch(batch_first(x), images.labels[chosen].astype(np.int64))

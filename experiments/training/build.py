@@ -1,0 +1,100 @@
+"""The one place where typed settings become objects."""
+
+from pathlib import Path
+
+import numpy as np
+
+from cnn_core import SGD, Adam, Optimizer, Sequential, simple_cnn
+from experiments.config.schema import (
+    AdamConfig,
+    Config,
+    DataConfig,
+    DigitsConfig,
+    FashionMnistConfig,
+    Mnist5kConfig,
+    MnistConfig,
+    OptimizerConfig,
+    SGDConfig,
+    SimpleCNNConfig,
+    SyntheticConfig,
+    class_count,
+    image_shape,
+)
+from experiments.data.dataset import Dataset
+from experiments.data.digits import load_digits
+from experiments.data.mnist import load_fashion_mnist, load_mnist
+from experiments.data.mnist_5k import load_mnist_5k
+from experiments.data.synthetic import make_synthetic
+from experiments.training.streams import stream
+
+
+def build_dataset(data: DataConfig, seed: int) -> Dataset:
+    """Load or make the images, a validation part set aside where one is asked for.
+
+    Raises:
+        DataError: the files are missing, damaged or cannot be had.
+    """
+    match data:
+        case Mnist5kConfig():
+            dataset = load_mnist_5k()
+        case MnistConfig():
+            dataset = load_mnist(Path(data.root))
+        case FashionMnistConfig():
+            dataset = load_fashion_mnist(Path(data.root))
+        case DigitsConfig():
+            dataset = load_digits()
+        case SyntheticConfig():
+            dataset = make_synthetic(
+                train=data.train_size,
+                test=data.test_size,
+                classes=data.classes,
+                shape=image_shape(data),
+                seed=seed,
+            )
+        case _:
+            raise TypeError(f"no data set is built from {type(data).__name__}")
+    return dataset.with_validation(data.validation_fraction)
+
+
+def build_model(config: Config) -> Sequential:
+    """Build the network with its first weights, a function of the seed alone."""
+    match config.model:
+        case SimpleCNNConfig() as model:
+            return simple_cnn(
+                image_shape(config.data),
+                class_count(config.data),
+                channels=model.channels,
+                kernel_size=model.kernel_size,
+                stride=model.stride,
+                padding=model.padding,
+                pool=model.pool,
+                hidden_size=model.hidden_size,
+                rng=stream(config.seed, "weights"),
+                dtype=np.dtype(config.trainer.dtype),
+            )
+        case model:
+            raise TypeError(f"no network is built from {type(model).__name__}")
+
+
+def build_optimizer(optimizer: OptimizerConfig, model: Sequential) -> Optimizer:
+    """Build the update rule over all of the network's parameters."""
+    match optimizer:
+        case SGDConfig():
+            return SGD(
+                model.parameters(),
+                lr=optimizer.lr,
+                momentum=optimizer.momentum,
+                nesterov=optimizer.nesterov,
+                weight_decay=optimizer.weight_decay,
+            )
+        case AdamConfig():
+            return Adam(
+                model.parameters(),
+                lr=optimizer.lr,
+                beta1=optimizer.beta1,
+                beta2=optimizer.beta2,
+                eps=optimizer.eps,
+                weight_decay=optimizer.weight_decay,
+            )
+        case _:
+            raise TypeError(f"no optimizer is built from {type(optimizer).__name__}")

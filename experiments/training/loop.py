@@ -1,0 +1,117 @@
+"""The training loop: a generator of one result an epoch. It writes nothing and knows of no tracker.
+
+To stop early is to stop asking; to resume is to start after a later epoch, with the weights and the optimizer's state
+of that epoch.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from math import isfinite
+
+import numpy as np
+
+from cnn_core import CrossEntropyLoss, Module, Optimizer, accuracy
+from experiments.data.dataset import Dataset, Images
+from experiments.training.batches import Batch, batches
+from experiments.training.streams import stream
+
+Watch = Callable[[Iterable[Batch], int], Iterable[Batch]]
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """The measurements of one epoch, numbered from 1."""
+
+    epoch: int
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the loop needs to know besides network, optimizer and images."""
+
+    epochs: int
+    batch_size: int
+    evaluation_batch_size: int
+    train_accuracy_images: int | None
+    dtype: str
+    seed: int
+
+
+class DivergedError(Exception):
+    """The loss is no longer a finite number; a result of the settings, not a fault of the program."""
+
+
+def train(
+    model: Module,
+    optimizer: Optimizer,
+    dataset: Dataset,
+    plan: Plan,
+    *,
+    finished_epochs: int = 0,
+    watch: Watch = lambda batches, _: batches,
+) -> Iterator[EpochResult]:
+    """Train epoch after epoch.
+
+    The order of images in an epoch is a function of the seed and the epoch's number alone.
+
+    Args:
+        model: trained in place.
+        optimizer: over the model's parameters.
+        dataset: what to train and evaluate on.
+        plan: how.
+        finished_epochs: epochs that model and optimizer have behind them.
+        watch: wraps an epoch's batches, for a progress bar.
+
+    Yields:
+        `train/loss` (mean over the epoch's images, as they were met), `train/accuracy` (after the epoch), the same of
+        `val/` and `test/`; `time/epoch_s` (training and evaluation), `time/images_per_s` (training alone).
+
+    Raises:
+        DivergedError: the loss of a batch is not finite.
+    """
+    for epoch in range(finished_epochs + 1, plan.epochs + 1):
+        begun = time.perf_counter()
+        train_loss = _train_epoch(model, optimizer, dataset, plan, epoch, watch)
+        trained = time.perf_counter()
+        metrics = {"train/loss": train_loss} | _evaluations(model, dataset, plan)
+        metrics["time/epoch_s"] = time.perf_counter() - begun
+        metrics["time/images_per_s"] = len(dataset.train) / (trained - begun)
+        yield EpochResult(epoch, metrics)
+
+
+def evaluate(model: Module, images: Images, scale: float, plan: Plan) -> tuple[float, float]:
+    """Mean loss and accuracy over all images, each image counting the same."""
+    loss, total_loss, correct = CrossEntropyLoss(), 0.0, 0.0
+    for x, labels in batches(images, size=plan.evaluation_batch_size, scale=scale, dtype=plan.dtype):
+        logits = model.forward(x)
+        total_loss += loss.forward(logits, labels) * len(labels)
+        correct += accuracy(logits, labels) * len(labels)
+    return total_loss / len(images), correct / len(images)
+
+
+def _train_epoch(
+    model: Module, optimizer: Optimizer, dataset: Dataset, plan: Plan, epoch: int, watch: Watch
+) -> float:
+    loss, total = CrossEntropyLoss(), 0.0
+    order = stream(plan.seed, "order", epoch).permutation(len(dataset.train))
+    supply = batches(dataset.train, size=plan.batch_size, scale=dataset.scale, dtype=plan.dtype, order=order)
+    with np.errstate(over="ignore", invalid="ignore"):  # divergence is noticed by the loss
+        for number, (x, labels) in enumerate(watch(supply, epoch), start=1):
+            batch_loss = loss.forward(model.forward(x), labels)
+            if not isfinite(batch_loss):
+                raise DivergedError(f"the loss is {batch_loss} in batch {number} of epoch {epoch}")
+            model.parameter_gradients(loss.backward())
+            optimizer.step()
+            total += batch_loss * len(labels)
+    return total / len(dataset.train)
+
+
+def _evaluations(model: Module, dataset: Dataset, plan: Plan) -> dict[str, float]:
+    first_images = dataset.train.take(slice(plan.train_accuracy_images))
+    metrics = {"train/accuracy": evaluate(model, first_images, dataset.scale, plan)[1]}
+    for name, images in (("val", dataset.validation), ("test", dataset.test)):
+        if images is not None:
+            metrics[f"{name}/loss"], metrics[f"{name}/accuracy"] = evaluate(model, images, dataset.scale, plan)
+    return metrics

@@ -1,0 +1,18 @@
+"""All chance there is, as named streams of one seed. A stream has no state to lose: ask again and it begins anew."""
+
+from typing import Literal
+
+import numpy as np
+
+_NUMBERS = {"weights": 0, "order": 1}  # never renumber: it would change every result
+
+Stream = Literal["weights", "order"]
+
+
+def stream(seed: int, name: Stream, epoch: int = 0) -> np.random.Generator:
+    """The generator for one purpose in one epoch; epoch 0 is before the first.
+
+    >>> int(stream(0, "order", epoch=3).integers(1000)) == int(stream(0, "order", epoch=3).integers(1000))
+    True
+    """
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_NUMBERS[name], epoch)))
