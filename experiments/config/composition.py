@@ -10,8 +10,8 @@ from urllib.parse import unquote, urlsplit
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from experiments.config.schema import ALTERNATIVES, Config
 from experiments.config.leaves import leaves
+from experiments.config.schema import ALTERNATIVES, Config
 from experiments.config.validation import ConfigError, did_you_mean, validate
 
 CONF = Path(__file__).resolve().parents[2] / "conf"

@@ -51,7 +51,7 @@ def _unknown_option(group: str, option: str) -> str:
 
 def _wrong_value(cause: OmegaConfBaseException, overrides: Sequence[str]) -> str:
     key = str(cause.full_key)
-    word = next((word for word in overrides if word.lstrip("+~").split("=")[0] == key.split("[")[0]), key)
+    word = next((word for word in overrides if word.lstrip("+~").split("=")[0] == key.split("[", maxsplit=1)[0]), key)
     rule = _first_lines(str(cause.msg or cause), count=1)
     if re.match(r"Key '.*' (not in|is not in struct)", rule):
         return f"{word}: there is no such key{_nearest(key)}"

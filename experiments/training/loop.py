@@ -91,9 +91,7 @@ def evaluate(model: Module, images: Images, scale: float, plan: Plan) -> tuple[f
     return total_loss / len(images), correct / len(images)
 
 
-def _train_epoch(
-    model: Module, optimizer: Optimizer, dataset: Dataset, plan: Plan, epoch: int, watch: Watch
-) -> float:
+def _train_epoch(model: Module, optimizer: Optimizer, dataset: Dataset, plan: Plan, epoch: int, watch: Watch) -> float:
     loss, total = CrossEntropyLoss(), 0.0
     order = stream(plan.seed, "order", epoch).permutation(len(dataset.train))
     supply = batches(dataset.train, size=plan.batch_size, scale=dataset.scale, dtype=plan.dtype, order=order)
@@ -109,7 +107,8 @@ def _train_epoch(
 
 
 def _evaluations(model: Module, dataset: Dataset, plan: Plan) -> dict[str, float]:
-    first_images = dataset.train.take(slice(plan.train_accuracy_images))
+    shown = plan.train_accuracy_images
+    first_images = Images(dataset.train.pixels[:shown], dataset.train.labels[:shown])
     metrics = {"train/accuracy": evaluate(model, first_images, dataset.scale, plan)[1]}
     for name, images in (("val", dataset.validation), ("test", dataset.test)):
         if images is not None:

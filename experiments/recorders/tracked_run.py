@@ -1,0 +1,100 @@
+"""A run as MLflow shows it: a view of the history that can be made again at any time.
+
+A store that fails costs one warning and nothing else: the history goes on, and the next command that meets the run
+uploads what is missing.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from experiments.recorders.history import Row
+from experiments.recorders.tracker import Status, Tracker, TrackerError, public
+from experiments.runs.folder import read_json, write_json
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SweepPart:
+    """What makes a run one of a sweep's: the sweep's id, its run in MLflow, and what sets this run apart."""
+
+    sweep_id: str
+    parent: str | None
+    overrides: str
+
+
+class TrackedRun:
+    """One run in one store.
+
+    Args:
+        tracker: the store and experiment.
+        book: the file that remembers which MLflow runs show this run.
+        name: shown in MLflow's list.
+        part: of which sweep, if of any; each sweep shows all its runs, also those that were finished before.
+    """
+
+    def __init__(self, tracker: Tracker, book: Path, name: str, part: SweepPart | None) -> None:
+        self._tracker, self._book, self._name, self._part = tracker, book, name, part
+        self._key = "|".join([public(tracker.uri), tracker.experiment, part.sweep_id if part else ""])
+        self._lost = False
+        self.run_id: str | None = self._entry().get("run_id")
+
+    @property
+    def complete(self) -> bool:
+        """Whether the store already shows all of the run, its end included."""
+        return bool(self._entry().get("complete"))
+
+    def start(self, tags: Mapping[str, str], params: Mapping[str, Any], rows: Sequence[Row]) -> None:
+        """Show the run as RUNNING, with the rows it already has; an earlier view of it is taken up again."""
+        self._try(lambda: self._start(tags, params, rows))
+
+    def log_row(self, row: Row) -> None:
+        """Show one more epoch."""
+        self._try(lambda: self._tracker.log_rows(self._known_run_id(), [row]))
+
+    def finish(self, status: Status, tags: Mapping[str, str], final: Sequence[Row], files: Sequence[Path]) -> None:
+        """Show the run's end, its final metrics and its files."""
+        self._try(lambda: self._finish(status, tags, final, files))
+
+    def _start(self, tags: Mapping[str, str], params: Mapping[str, Any], rows: Sequence[Row]) -> None:
+        if self.run_id is None or not self._tracker.resume(self.run_id):
+            part = self._part
+            if part is not None:
+                tags = {**tags, "sweep.id": part.sweep_id, "sweep.overrides": part.overrides}
+            self.run_id = self._tracker.start(
+                self._name, tags=tags, params=params, parent=part.parent if part else None
+            )
+        self._remember(complete=False)
+        self._tracker.log_rows(self.run_id, rows)
+
+    def _finish(self, status: Status, tags: Mapping[str, str], final: Sequence[Row], files: Sequence[Path]) -> None:
+        run_id = self._known_run_id()
+        self._tracker.log_rows(run_id, final)
+        self._tracker.log_tags(run_id, tags)
+        self._tracker.log_files(run_id, files)
+        self._tracker.finish(run_id, status)
+        self._remember(complete=status == "FINISHED")
+
+    def _known_run_id(self) -> str:
+        assert self.run_id is not None, "start comes first"
+        return self.run_id
+
+    def _try(self, action: Callable[[], None]) -> None:
+        if self._lost:
+            return
+        try:
+            action()
+        except TrackerError as error:
+            self._lost = True
+            _log.warning("%s\nMLflow misses this run for now; the same command again will upload it.", error)
+
+    def _entry(self) -> dict[str, Any]:
+        entry = (read_json(self._book) or {}).get(self._key)
+        return entry if isinstance(entry, dict) else {}
+
+    def _remember(self, *, complete: bool) -> None:
+        book = read_json(self._book) or {}
+        write_json(self._book, {**book, self._key: {"run_id": self.run_id, "complete": complete}})

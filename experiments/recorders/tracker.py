@@ -1,0 +1,203 @@
+"""The tracking store: the one file that speaks to MLflow.
+
+It knows no training. Everything goes through an explicit client, so no MLFLOW_* variable of the surroundings and no
+active run of the process can redirect a run. Rows carry their own timestamps: uploading a row twice changes nothing.
+"""
+
+import contextlib
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
+
+from filelock import FileLock
+
+from experiments.recorders.history import Row
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
+
+_SETTINGS = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # by default an unreachable server blocks each call for minutes
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "1",
+}
+
+
+class TrackerError(Exception):
+    """The store cannot be reached or refuses; training does not depend on it."""
+
+
+class Tracker:
+    """An experiment in a store, made ready on first use.
+
+    Args:
+        uri: of the store, as MLflow writes it; a relative SQLite path is read from the current folder.
+        experiment: name, created if missing.
+        artifacts: folder for files, used where the store is a database on this machine.
+    """
+
+    def __init__(self, uri: str, experiment: str, artifacts: Path) -> None:
+        self.uri = absolute_uri(uri)
+        self.experiment = experiment
+        self._artifacts = artifacts
+        self._experiment_id: str | None = None
+
+    def open(self) -> str:
+        """Make the store and the experiment ready and return the experiment's id."""
+        if self._experiment_id is None:
+            with _translated(self.uri), _one_at_a_time(self.uri):
+                self._client = _client(self.uri)
+                self._experiment_id = self._find_or_create_experiment()
+        return self._experiment_id
+
+    def start(self, name: str, *, tags: Mapping[str, str], params: Mapping[str, Any], parent: str | None = None) -> str:
+        """Create a run, RUNNING, and return its id."""
+        experiment_id = self.open()
+        tags = {**tags, "mlflow.source.name": "experiments.train", "mlflow.source.type": "LOCAL"}
+        if parent is not None:
+            tags["mlflow.parentRunId"] = parent
+        with _translated(self.uri):
+            from mlflow.entities import Param  # noqa: PLC0415  # MLflow takes seconds to import
+
+            run_id = self._client.create_run(experiment_id, tags=tags, run_name=name).info.run_id
+            self._client.log_batch(run_id, params=[Param(key, str(value)) for key, value in params.items()])
+        return str(run_id)
+
+    def resume(self, run_id: str) -> bool:
+        """Set an earlier run RUNNING again; False if the store has it no more."""
+        self.open()
+        with _translated(self.uri):
+            from mlflow.exceptions import MlflowException  # noqa: PLC0415
+
+            try:
+                if self._client.get_run(run_id).info.lifecycle_stage != "active":
+                    return False
+            except MlflowException as error:
+                if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                    return False
+                raise
+            self._client.update_run(run_id, status="RUNNING")
+        return True
+
+    def log_rows(self, run_id: str, rows: Sequence[Row]) -> None:
+        """Log the metrics of epochs, step = epoch."""
+        metrics = [(key, value, row) for row in rows for key, value in row.metrics.items()]
+        with _translated(self.uri):
+            from mlflow.entities import Metric  # noqa: PLC0415
+
+            for start in range(0, len(metrics), 1000):  # the most a call takes
+                part = metrics[start : start + 1000]
+                self._client.log_batch(run_id, [Metric(k, v, row.timestamp_ms, row.epoch) for k, v, row in part])
+
+    def log_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
+        """Set tags."""
+        with _translated(self.uri):
+            for key, value in tags.items():
+                self._client.set_tag(run_id, key, value)
+
+    def log_files(self, run_id: str, files: Sequence[Path]) -> None:
+        """Upload files as artifacts; one that does not exist is left out."""
+        with _translated(self.uri):
+            for file in files:
+                if file.exists():
+                    self._client.log_artifact(run_id, str(file))
+
+    def finish(self, run_id: str, status: Status) -> None:
+        """End a run with this status."""
+        with _translated(self.uri):
+            self._client.set_terminated(run_id, status)
+
+    def find(self, tag: str, value: str) -> str | None:
+        """The newest run of the experiment with this tag, or None."""
+        experiment_id = self.open()
+        with _translated(self.uri):
+            found = self._client.search_runs([experiment_id], f"tags.`{tag}` = '{value}'", max_results=1)
+        return str(found[0].info.run_id) if found else None
+
+    def _find_or_create_experiment(self) -> str:
+        found = self._client.get_experiment_by_name(self.experiment)
+        if found is None:
+            return str(self._client.create_experiment(self.experiment, self._artifact_location()))
+        if found.lifecycle_stage != "active":
+            raise TrackerError(
+                f"tracking.experiment={self.experiment}: "
+                f"was deleted in {public(self.uri)}; restore it or choose another"
+            )
+        return str(found.experiment_id)
+
+    def _artifact_location(self) -> str | None:
+        """A tracking server decides for itself where files go."""
+        return None if urlsplit(self.uri).scheme in ("http", "https") else self._artifacts.absolute().as_uri()
+
+
+@cache
+def tracker(uri: str, experiment: str, artifacts: Path) -> Tracker:
+    """The tracker of a store and experiment, one a process: opening a store is slow."""
+    return Tracker(uri, experiment, artifacts)
+
+
+def absolute_uri(uri: str) -> str:
+    """Write a relative SQLite path out in full, so that it means the same from every folder.
+
+    >>> absolute_uri("sqlite:////tmp/mlflow.db")
+    'sqlite:////tmp/mlflow.db'
+    """
+    path = _sqlite_path(uri)
+    return uri if path is None else f"sqlite:///{path.absolute()}"
+
+
+def public(uri: str) -> str:
+    """The URI as it may be shown: without user and password.
+
+    >>> public("postgresql://user:secret@db:5432/mlflow")
+    'postgresql://db:5432/mlflow'
+    """
+    parts = urlsplit(uri)
+    return uri if "@" not in parts.netloc else parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def _sqlite_path(uri: str) -> Path | None:
+    return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
+
+
+def _client(uri: str) -> "MlflowClient":
+    for key, value in _SETTINGS.items():
+        os.environ.setdefault(key, value)
+    from mlflow import MlflowClient  # noqa: PLC0415  # takes seconds
+
+    for chatty in ("mlflow", "alembic"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    return MlflowClient(uri)
+
+
+@contextlib.contextmanager
+def _one_at_a_time(uri: str) -> Iterator[None]:
+    """Let one process at a time make a SQLite store ready: two at once break a fresh one for good."""
+    path = _sqlite_path(uri)
+    if path is None:
+        yield
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{path}.lock"):
+        yield
+
+
+@contextlib.contextmanager
+def _translated(uri: str) -> Iterator[None]:
+    """Turn whatever MLflow raises when a store fails into one error with one line."""
+    from mlflow.exceptions import MlflowException  # noqa: PLC0415
+    from requests import RequestException  # noqa: PLC0415
+
+    try:
+        yield
+    except (MlflowException, RequestException, OSError) as error:
+        first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise TrackerError(f"tracking.uri={public(uri)}: {first_line}") from error

@@ -1,0 +1,187 @@
+"""One attempt at a run: take up what an earlier one left, train epoch by epoch, record each, finish.
+
+After an epoch comes the history first (the truth), then the checkpoint, then everything that only shows it. Stopped
+anywhere, the next attempt goes on after the last checkpoint and ends with the same weights.
+"""
+
+import logging
+import os
+import time
+import traceback
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from hashlib import sha256
+from math import ceil
+from typing import Any
+
+import yaml
+from threadpoolctl import threadpool_limits
+
+from cnn_core import Module, Optimizer, parallel
+from experiments.config.leaves import leaves
+from experiments.config.schema import Config, TrainerConfig
+from experiments.data.dataset import Dataset
+from experiments.pictures.learning_curve import draw_learning_curve
+from experiments.recorders.history import History, Row
+from experiments.recorders.tracked_run import TrackedRun
+from experiments.runs.folder import RunFolder, write_json, write_whole
+from experiments.runs.identity import code_digest
+from experiments.terminal import progress
+from experiments.training.batches import Batch
+from experiments.training.build import build_dataset, build_model, build_optimizer
+from experiments.training.checkpoint import load_checkpoint, save_checkpoint
+from experiments.training.loop import DivergedError, EpochResult, Plan, train
+
+_log = logging.getLogger(__name__)
+
+Summary = dict[str, Any]
+
+
+class Attempt:
+    """One attempt. The folder is held for it: nobody else writes there."""
+
+    def __init__(self, config: Config, folder: RunFolder, tracked: TrackedRun) -> None:
+        self._config, self._folder, self._tracked = config, folder, tracked
+        self._history = History(folder.history)
+
+    def train(self) -> Summary:
+        """Train to the end, and return what the marker then says."""
+        config, folder = self._config, self._folder
+        dataset = build_dataset(config.data, config.seed)
+        model = build_model(config)
+        optimizer = build_optimizer(config.optimizer, model)
+        write_whole(folder.config, yaml.safe_dump(asdict(config), sort_keys=False))
+        rows = self._take_up(model, optimizer)
+        _log.info(_opening_line(folder, dataset, model))
+        self._tracked.start(self._tags(dataset.digest()), leaves(asdict(config)), rows)
+        with self._closed_if_stopped(), _arithmetic(config.trainer):
+            outcome = self._epochs(model, optimizer, dataset, rows)
+        summary: Summary = {
+            "identity": folder.identity,
+            "outcome": outcome,
+            "final": rows[-1].metrics | best(rows) if rows else {},
+            "weights.sha256": weights_digest(model),
+            "data.sha256": dataset.digest(),
+        }
+        draw_learning_curve(rows, f"run {folder.identity} ({outcome})", folder.learning_curve)
+        self._finish_tracking(rows, summary)
+        folder.failure.unlink(missing_ok=True)
+        write_json(folder.finished, summary)
+        return summary
+
+    def show(self, summary: Summary) -> None:
+        """Show a finished run in a store that does not show all of it yet."""
+        if not self._tracked.complete:
+            rows = self._history.rows()
+            self._tracked.start(self._tags(summary["data.sha256"]), leaves(asdict(self._config)), rows)
+            self._finish_tracking(rows, summary)
+
+    def _take_up(self, model: Module, optimizer: Optimizer) -> list[Row]:
+        """Load the last checkpoint into model and optimizer and return the epochs it has behind it."""
+        if not self._folder.checkpoint.exists():
+            return self._history.keep(0)
+        try:
+            epoch = load_checkpoint(self._folder.checkpoint, model, optimizer)
+        except ValueError as error:
+            _log.warning("%s\nThe run begins anew.", error)
+            return self._history.keep(0)
+        rows = self._history.keep(epoch)
+        _log.info("run %s was stopped; going on after epoch %d", self._folder.identity, epoch)
+        return rows
+
+    def _epochs(self, model: Module, optimizer: Optimizer, dataset: Dataset, rows: list[Row]) -> str:
+        """Train and record the epochs that are left, adding to the rows; return the outcome."""
+        config = self._config
+        plan = Plan(
+            epochs=config.trainer.epochs,
+            batch_size=config.data.batch_size,
+            evaluation_batch_size=config.trainer.evaluation_batch_size,
+            train_accuracy_images=config.trainer.train_accuracy_images,
+            dtype=config.trainer.dtype,
+            seed=config.seed,
+        )
+
+        def watch(batches: Iterable[Batch], epoch: int) -> Iterator[Batch]:
+            total = ceil(len(dataset.train) / plan.batch_size)
+            return progress(batches, total=total, label=f"epoch {epoch}/{plan.epochs}")
+
+        try:
+            for result in train(model, optimizer, dataset, plan, finished_epochs=len(rows), watch=watch):
+                row = Row(result.epoch, result.metrics, round(time.time() * 1000), weights_digest(model))
+                rows.append(row)
+                self._history.append(row)
+                save_checkpoint(self._folder.checkpoint, model, optimizer, result.epoch)
+                self._tracked.log_row(row)
+                _log.info(_epoch_line(result, plan.epochs))
+        except DivergedError as error:
+            _log.warning("diverged: %s; a smaller optimizer.lr may help", error)
+            return "diverged"
+        return "completed"
+
+    @contextmanager
+    def _closed_if_stopped(self) -> Iterator[None]:
+        """Leave no run RUNNING that isn't: record an interruption or a failure, then let it pass."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            self._tracked.finish("KILLED", {"outcome": "interrupted"}, [], [self._folder.log])
+            _log.warning("interrupted; the same command goes on after the last epoch")
+            raise
+        except BaseException:  # recorded and raised again, whatever it is
+            write_whole(self._folder.failure, traceback.format_exc())
+            _log.debug("failed", exc_info=True)
+            self._tracked.finish("FAILED", {"outcome": "failed"}, [], [self._folder.failure, self._folder.log])
+            raise
+
+    def _finish_tracking(self, rows: Sequence[Row], summary: Summary) -> None:
+        folder = self._folder
+        last = [Row(rows[-1].epoch, best(rows), rows[-1].timestamp_ms, rows[-1].weights_sha256)] if rows else []
+        tags = {"outcome": summary["outcome"], "weights.sha256": summary["weights.sha256"]}
+        files = [folder.config, folder.history, folder.learning_curve, folder.log]
+        self._tracked.finish("FINISHED", tags, last, files)
+
+    def _tags(self, data_digest: str) -> dict[str, str]:
+        return {"identity": self._folder.identity, "code.sha256": code_digest(), "data.sha256": data_digest}
+
+
+def best(rows: Sequence[Row]) -> dict[str, float]:
+    """Test accuracy and number of the best epoch: by validation accuracy if there is one, else by test accuracy."""
+    key = "val/accuracy" if "val/accuracy" in rows[0].metrics else "test/accuracy"
+    row = max(rows, key=lambda row: row.metrics[key])  # the first of equals
+    return {"best/test_accuracy": row.metrics["test/accuracy"], "best/epoch": row.epoch}
+
+
+def weights_digest(model: Module) -> str:
+    """SHA-256 over every parameter's name, dtype, shape and bytes."""
+    digest = sha256()
+    for name, value in model.state_dict().items():
+        digest.update(f"{name} {value.dtype.str} {value.shape}\n".encode())
+        digest.update(value.tobytes())
+    return digest.hexdigest()
+
+
+@contextmanager
+def _arithmetic(trainer: TrainerConfig) -> Iterator[None]:
+    """BLAS on one thread, whose bits are the same everywhere; the threads are the layers' own."""
+    threads = trainer.threads or len(os.sched_getaffinity(0))
+    with threadpool_limits(1, user_api="blas"), parallel.threads(threads):
+        yield
+
+
+def _opening_line(folder: RunFolder, dataset: Dataset, model: Module) -> str:
+    sizes = [f"{len(dataset.train):,} images to train on"]
+    if dataset.validation is not None:
+        sizes.append(f"{len(dataset.validation):,} to validate")
+    sizes.append(f"{len(dataset.test):,} to test")
+    count = sum(parameter.value.size for parameter in model.parameters())
+    return f"run {folder.identity}: {dataset.name}, {', '.join(sizes)}; {count:,} parameters"
+
+
+def _epoch_line(result: EpochResult, epochs: int) -> str:
+    metrics = result.metrics
+    validation = f"  val {metrics['val/accuracy']:.2%}" if "val/accuracy" in metrics else ""
+    return (
+        f"epoch {result.epoch}/{epochs}  loss {metrics['train/loss']:.4f}  train {metrics['train/accuracy']:.2%}"
+        f"{validation}  test {metrics['test/accuracy']:.2%}  {metrics['time/epoch_s']:.1f} s"
+    )

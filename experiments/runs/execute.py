@@ -1,0 +1,72 @@
+"""A run, from its configuration to its result: skipped if it is finished, gone on with if it was stopped."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from experiments.config.schema import Config
+from experiments.recorders.tracked_run import SweepPart, TrackedRun
+from experiments.recorders.tracker import tracker
+from experiments.runs.attempt import Attempt
+from experiments.runs.folder import RunFolder
+from experiments.runs.identity import identity
+from experiments.runs.log_file import log_file
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What came of a run.
+
+    Args:
+        folder: where it is.
+        outcome: `completed` or `diverged`; a run that failed or was interrupted raises instead.
+        final: the last epoch's metrics and, as `best/test_accuracy` and `best/epoch`, those of the best.
+        run_id: of the MLflow run that shows it, if the store could be reached.
+        repeated: whether it was found finished.
+    """
+
+    folder: RunFolder
+    outcome: str
+    final: dict[str, float]
+    run_id: str | None
+    repeated: bool
+
+
+def execute(config: Config, *, name: str | None = None, part: SweepPart | None = None) -> RunResult:
+    """Carry out a run.
+
+    Args:
+        config: what to run.
+        name: in MLflow's list.
+        part: of which sweep, if of any.
+
+    Raises:
+        DataError: the data cannot be had.
+        KeyboardInterrupt: it was interrupted; it is closed as such, and the same call goes on with it.
+    """
+    folder = RunFolder(Path(config.outputs_dir), identity(config))
+    store = tracker(config.tracking.uri, config.tracking.experiment, Path(config.outputs_dir) / "artifacts")
+    with folder.held(on_wait=lambda: _log.info("run %s: another process is at it, waiting", folder.identity)):
+        if config.force:
+            folder.clear()
+        tracked = TrackedRun(store, folder.tracked, name or default_name(config), part)
+        with log_file(folder.log):
+            attempt = Attempt(config, folder, tracked)
+            summary = folder.summary()
+            repeated = summary is not None
+            if summary is None:
+                summary = attempt.train()
+            else:
+                _log.info("run %s is already finished; force=true repeats it", folder.identity)
+                attempt.show(summary)
+    return RunResult(folder, summary["outcome"], summary["final"], tracked.run_id, repeated)
+
+
+def default_name(config: Config) -> str:
+    """A run's name in MLflow's list, where no sweep gives it one."""
+    return (
+        f"{config.data.name} {config.model.name} {config.optimizer.name} "
+        f"lr={config.optimizer.lr:g} batch_size={config.data.batch_size} seed={config.seed}"
+    )

@@ -1,0 +1,115 @@
+"""A run's folder, `<outputs_dir>/runs/<identity>/`: every path in it, and what its files say of the run's state."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The paths of one run."""
+
+    outputs_dir: Path
+    identity: str
+
+    @property
+    def path(self) -> Path:
+        """The folder itself."""
+        return self.outputs_dir / "runs" / self.identity
+
+    @property
+    def config(self) -> Path:
+        """The resolved configuration, YAML."""
+        return self.path / "config.yaml"
+
+    @property
+    def history(self) -> Path:
+        """One JSON object an epoch; the truth about the run."""
+        return self.path / "history.jsonl"
+
+    @property
+    def checkpoint(self) -> Path:
+        """Weights and optimizer state after the last epoch."""
+        return self.path / "checkpoint.npz"
+
+    @property
+    def log(self) -> Path:
+        """What was said while it trained, with times."""
+        return self.path / "train.log"
+
+    @property
+    def learning_curve(self) -> Path:
+        """The picture of the history."""
+        return self.path / "learning_curve.png"
+
+    @property
+    def failure(self) -> Path:
+        """The traceback, if the last attempt failed."""
+        return self.path / "failure.txt"
+
+    @property
+    def tracked(self) -> Path:
+        """Which MLflow runs show this run, and whether they show all of it."""
+        return self.path / "tracked.json"
+
+    @property
+    def finished(self) -> Path:
+        """The marker and summary, written last of all."""
+        return self.path / "finished.json"
+
+    def summary(self) -> dict[str, Any] | None:
+        """What the marker says; None while the run is not finished."""
+        return read_json(self.finished)
+
+    def clear(self) -> None:
+        """Remove what earlier attempts left; the log goes on."""
+        for path in (self.finished, self.tracked, self.history, self.checkpoint, self.learning_curve, self.failure):
+            path.unlink(missing_ok=True)
+
+    @contextmanager
+    def held(self, on_wait: Callable[[], None]) -> Iterator[None]:
+        """Keep every other process out of this run; wait for one that is at it, saying so first."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.path / "lock")
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            on_wait()
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that a reader meets the old content or the new, never a part."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
+    try:
+        with draft.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a mapping as JSON, whole or not at all."""
+    write_whole(path, json.dumps(content, indent=2, sort_keys=True) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Read a mapping; None if there is no such file or it is damaged, as after a power cut."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None

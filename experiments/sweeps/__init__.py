@@ -1,0 +1,1 @@
+"""Many runs: which ones, how they are carried out, how they compare."""

@@ -1,0 +1,72 @@
+"""Which runs a sweep is made of, decided and checked before any of them begins."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.types import Override
+
+from experiments.config.schema import Config
+from experiments.config.validation import ConfigError
+from experiments.runs.identity import identity
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of a sweep: `name` says what sets it apart, `lr=0.1 batch_size=64`."""
+
+    name: str
+    overrides: dict[str, str]
+    config: Config
+
+    @property
+    def identity(self) -> str:
+        """The run's identity."""
+        return identity(self.config)
+
+
+def cells(overrides: Sequence[Override], compose: Callable[[list[str]], Config]) -> list[Cell]:
+    """Compose every combination of the overrides' values.
+
+    Args:
+        overrides: parsed; a later one of the same key replaces an earlier one.
+        compose: from the overrides of one run to its checked configuration.
+
+    Raises:
+        ConfigError: a combination is impossible, or two are the same run.
+    """
+    combinations = BasicSweeper.split_arguments(list(overrides), None)[0]
+    settings = [dict(_key_and_value(override) for override in combination) for combination in combinations]
+    varying = [key for key in settings[0] if len({setting[key] for setting in settings}) > 1]
+    names = _short_names(varying)
+    found = [
+        Cell(
+            name=" ".join(f"{names[key]}={setting[key]}" for key in varying) or "single",
+            overrides={key: setting[key] for key in varying},
+            config=compose(combination),
+        )
+        for setting, combination in zip(settings, combinations, strict=True)
+    ]
+    _refuse_repetitions(found, settings)
+    return found
+
+
+def _key_and_value(override: str) -> tuple[str, str]:
+    key, _, value = override.lstrip("+").partition("=")
+    return key, value
+
+
+def _short_names(keys: Sequence[str]) -> dict[str, str]:
+    """The last part of each key, or the whole key where last parts coincide."""
+    last = [key.rpartition(".")[2] for key in keys]
+    return {key: short if last.count(short) == 1 else key for key, short in zip(keys, last, strict=True)}
+
+
+def _refuse_repetitions(found: Sequence[Cell], settings: Sequence[dict[str, str]]) -> None:
+    seen: dict[str, dict[str, str]] = {}
+    for cell, setting in zip(found, settings, strict=True):
+        if cell.identity in seen:
+            first = " ".join(f"{key}={value}" for key, value in seen[cell.identity].items())
+            again = " ".join(f"{key}={value}" for key, value in setting.items())
+            raise ConfigError(f"two runs of the sweep are the same: '{first}' and '{again}'; name each value once")
+        seen[cell.identity] = setting

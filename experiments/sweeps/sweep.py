@@ -1,0 +1,95 @@
+"""A sweep, from its cells to the comparison. A run that fails is a row of the table, never the end of the sweep."""
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from experiments.config.schema import Config, JoblibConfig
+from experiments.data.dataset import DataError
+from experiments.recorders.tracked_run import SweepPart, TrackedRun
+from experiments.recorders.tracker import Status, tracker
+from experiments.runs.execute import execute
+from experiments.sweeps.comparison import SweepFolder, compare, settings, table, write_comparison
+from experiments.sweeps.grid import Cell
+from experiments.sweeps.launchers import launch
+from experiments.terminal import stdout
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What a worker process needs to carry out one cell."""
+
+    position: str
+    cell: Cell
+    part: SweepPart
+
+
+def run_sweep(cells: Sequence[Cell]) -> bool:
+    """Carry out all runs, compare them, and say whether every one has a result.
+
+    Where and how is read from the first cell: outputs, tracking and launcher are the same for all.
+    """
+    config = cells[0].config
+    folder = SweepFolder(Path(config.outputs_dir), sweep_id(cells))
+    folder.write_plan(cells)
+    parent = _parent_run(config, folder, len(cells))
+    parent.start({"sweep.id": folder.sweep_id}, {}, [])
+    status: Status = "FAILED"
+    try:
+        part = partial(SweepPart, folder.sweep_id, parent.run_id)
+        tasks = [_Task(f"[{i}/{len(cells)}]", cell, part(_words(cell))) for i, cell in enumerate(cells, start=1)]
+        succeeded = all(list(launch(config.launcher, _carry_out, tasks)))
+        status = "FINISHED" if succeeded else "FAILED"
+    except KeyboardInterrupt:
+        status = "KILLED"
+        _log.warning("the sweep was interrupted; the same command goes on with it")
+        raise
+    finally:
+        frame = compare(folder)
+        parent.finish(status, {}, [], write_comparison(folder, frame))
+        stdout.print(table(folder, frame))
+        stdout.print(_closing_lines(folder, parent.run_id), markup=False, highlight=False)
+    return succeeded
+
+
+def sweep_id(cells: Sequence[Cell]) -> str:
+    """12 hexadecimal digits: the same runs are the same sweep."""
+    return hashlib.sha256(" ".join(sorted(cell.identity for cell in cells)).encode()).hexdigest()[:12]
+
+
+def _parent_run(config: Config, folder: SweepFolder, runs: int) -> TrackedRun:
+    """The run under which MLflow shows the sweep's runs."""
+    store = tracker(config.tracking.uri, config.tracking.experiment, Path(config.outputs_dir) / "artifacts")
+    varying = " × ".join(key.rpartition(".")[2] for key in settings(folder))
+    return TrackedRun(store, folder.tracked, f"sweep {varying} ({runs} runs)", None)
+
+
+def _carry_out(task: _Task) -> bool:
+    """Carry out one cell, and say whether it has a result."""
+    cell, config = task.cell, task.cell.config
+    if isinstance(config.launcher, JoblibConfig):  # several runs share the cores; the bits are the same
+        config = replace(config, trainer=replace(config.trainer, threads=1))
+    _log.info("%s %s", task.position, cell.name)
+    try:
+        execute(config, name=cell.name, part=task.part)
+    except DataError as error:
+        _log.error("%s", error)
+        return False
+    except Exception:  # a failed run is a row of the table; its traceback is in its folder
+        _log.exception("run %s (%s) failed", cell.identity, cell.name)
+        return False
+    return True
+
+
+def _words(cell: Cell) -> str:
+    return " ".join(f"{key}={value}" for key, value in cell.overrides.items())
+
+
+def _closing_lines(folder: SweepFolder, run_id: str | None) -> str:
+    tracked = f" (MLflow run {run_id})" if run_id else ""
+    return f"sweep  {folder.path}{tracked}\nopen   python -m experiments.ui"

@@ -1,0 +1,55 @@
+"""What Hydra calls for `-m` and for `sweep=` presets: the one file that knows Hydra's plugin interface."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from experiments.config.composition import typed
+from experiments.config.schema import Config
+from experiments.sweeps.grid import cells
+from experiments.sweeps.sweep import run_sweep
+
+
+class SweepFailedError(Exception):
+    """A sweep some of whose runs have no result."""
+
+
+class GridSweeper(Sweeper):
+    """Every combination of the values given on the command line and in `hydra.sweeper.params`.
+
+    Hydra's own sweeper would create folders before the first combination is checked, stop at the first failure and
+    close nothing; this one composes and checks everything first, then hands over.
+    """
+
+    def __init__(self, params: Mapping[str, str] | None = None) -> None:
+        self._params = params or {}
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Keep what composing a combination takes; the task function is for single runs."""
+        del task_function
+        self._loader, self._config = hydra_context.config_loader, config
+
+    def sweep(self, arguments: list[str]) -> Any:
+        """Run the sweep.
+
+        Raises:
+            SweepFailedError: a run has no result.
+        """
+        words = [f"{key}={value}" for key, value in self._params.items()] + list(arguments)
+        overrides = OverridesParser.create(config_loader=self._loader).parse_overrides(words)
+        if not run_sweep(cells(overrides, self._compose)):
+            raise SweepFailedError
+
+    def _compose(self, overrides: list[str]) -> Config:
+        return typed(self._loader.load_sweep_config(self._config, overrides))
+
+
+def register_sweeper() -> None:
+    """Make the sweeper known to Hydra, which accepts plugins only from a package of this name."""
+    GridSweeper.__module__ = "hydra_plugins.experiments"
+    Plugins.instance().register(GridSweeper)

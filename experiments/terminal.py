@@ -1,0 +1,32 @@
+"""What a person sees while something runs: a progress bar and log lines that don't get in each other's way.
+
+Diagnostics go to stderr, results to stdout; without a terminal there are plain lines only.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+Item = TypeVar("Item")
+
+stderr = Console(stderr=True, soft_wrap=True)
+stdout = Console(soft_wrap=True)
+
+
+class TerminalHandler(logging.Handler):
+    """Writes log records above the progress bar, if there is one."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record."""
+        style = "yellow" if record.levelno >= logging.WARNING else ""
+        stderr.print(self.format(record), style=style, markup=False, highlight=False)
+
+
+def progress(items: Iterable[Item], *, total: int, label: str) -> Iterator[Item]:
+    """Yield the items, showing how far it is and how long it will take; the bar is gone afterwards."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=stderr, transient=True, disable=not stderr.is_terminal) as bar:
+        yield from bar.track(items, total=total, description=label)
