@@ -7,6 +7,7 @@ Hydra composes the configuration and owns the flags; what happens then is in `ex
 import os
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 
 import hydra
@@ -16,9 +17,10 @@ from experiments.config.composition import CONF, register, typed
 from experiments.config.explanation import COMPOSITION_ERRORS, explain
 from experiments.data.dataset import DataError
 from experiments.runs.execute import RunResult, execute
-from experiments.sweeps.sweeper import SweepFailedError, register_sweeper
+from experiments.sweeps.sweep import SweepFailedError
 from experiments.terminal import stderr, stdout
 
+PLUGINS = Path(__file__).resolve().parent / "plugins"
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 
 
@@ -29,7 +31,7 @@ class DivergedRunError(Exception):
 def main() -> int:
     """Run the command line and return the exit code."""
     register()
-    register_sweeper()
+    sys.path.append(str(PLUGINS))
     signal.signal(signal.SIGTERM, _interrupt)
     wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints errors in its own way and exits

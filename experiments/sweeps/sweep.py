@@ -20,6 +20,10 @@ from experiments.terminal import stdout
 _log = logging.getLogger(__name__)
 
 
+class SweepFailedError(Exception):
+    """A sweep some of whose runs have no result."""
+
+
 @dataclass(frozen=True)
 class _Task:
     """What a worker process needs to carry out one cell."""
@@ -29,10 +33,14 @@ class _Task:
     part: SweepPart
 
 
-def run_sweep(cells: Sequence[Cell]) -> bool:
-    """Carry out all runs, compare them, and say whether every one has a result.
+def run_sweep(cells: Sequence[Cell]) -> None:
+    """Carry out all runs and compare them.
 
     Where and how is read from the first cell: outputs, tracking and launcher are the same for all.
+
+    Raises:
+        SweepFailedError: a run has no result; the others were carried out all the same.
+        KeyboardInterrupt: it was interrupted; what is finished is compared, and the same call goes on with it.
     """
     config = cells[0].config
     folder = SweepFolder(Path(config.outputs_dir), sweep_id(cells))
@@ -54,7 +62,8 @@ def run_sweep(cells: Sequence[Cell]) -> bool:
         parent.finish(status, {}, [], write_comparison(folder, frame))
         stdout.print(table(folder, frame))
         stdout.print(_closing_lines(folder, parent.run_id), markup=False, highlight=False)
-    return succeeded
+    if not succeeded:
+        raise SweepFailedError(folder.sweep_id)
 
 
 def sweep_id(cells: Sequence[Cell]) -> str:

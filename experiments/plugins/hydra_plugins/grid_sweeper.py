@@ -1,10 +1,12 @@
-"""What Hydra calls for `-m` and for `sweep=` presets: the one file that knows Hydra's plugin interface."""
+"""What Hydra calls for `-m` and for `sweep=` presets: the one file that knows Hydra's plugin interface.
+
+Hydra takes plugins only from a namespace of this folder's name, found on the path; `experiments.train` puts it there.
+"""
 
 from collections.abc import Mapping
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.plugins import Plugins
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
@@ -13,10 +15,6 @@ from experiments.config.composition import typed
 from experiments.config.schema import Config
 from experiments.sweeps.grid import cells
 from experiments.sweeps.sweep import run_sweep
-
-
-class SweepFailedError(Exception):
-    """A sweep some of whose runs have no result."""
 
 
 class GridSweeper(Sweeper):
@@ -42,14 +40,7 @@ class GridSweeper(Sweeper):
         """
         words = [f"{key}={value}" for key, value in self._params.items()] + list(arguments)
         overrides = OverridesParser.create(config_loader=self._loader).parse_overrides(words)
-        if not run_sweep(cells(overrides, self._compose)):
-            raise SweepFailedError
+        run_sweep(cells(overrides, self._compose))
 
     def _compose(self, overrides: list[str]) -> Config:
         return typed(self._loader.load_sweep_config(self._config, overrides))
-
-
-def register_sweeper() -> None:
-    """Make the sweeper known to Hydra, which accepts plugins only from a package of this name."""
-    GridSweeper.__module__ = "hydra_plugins.experiments"
-    Plugins.instance().register(GridSweeper)
