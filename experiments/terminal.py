@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
 Item = TypeVar("Item")
 
@@ -23,6 +24,11 @@ class TerminalHandler(logging.Handler):
         """Write one record."""
         style = "yellow" if record.levelno >= logging.WARNING else ""
         stderr.print(self.format(record), style=style, markup=False, highlight=False)
+
+
+def print_table(table: Table) -> None:
+    """Print a table to stdout; where that is a file or a pipe, nothing is cut to the width of a screen."""
+    stdout.print(table, width=None if stdout.is_terminal else 200)
 
 
 def progress(items: Iterable[Item], *, total: int, label: str) -> Iterator[Item]:

@@ -13,6 +13,7 @@ from types import FrameType
 import hydra
 from omegaconf import DictConfig
 
+from experiments.command_line import FAILED, INTERRUPTED, MISUSED
 from experiments.config.composition import CONF, register, typed
 from experiments.config.explanation import COMPOSITION_ERRORS, explain
 from experiments.data.dataset import DataError
@@ -21,7 +22,6 @@ from experiments.sweeps.sweep import SweepFailedError
 from experiments.terminal import stderr, stdout
 
 PLUGINS = Path(__file__).resolve().parent / "plugins"
-FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 
 
 class DivergedRunError(Exception):

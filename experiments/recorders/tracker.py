@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 
 Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 
-_SETTINGS = {
+SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # by default an unreachable server blocks each call for minutes
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "1",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # a dozen more processes that nothing here needs
 }
 
 
@@ -144,6 +145,17 @@ def tracker(uri: str, experiment: str, artifacts: Path) -> Tracker:
     return Tracker(uri, experiment, artifacts)
 
 
+def links(uri: str) -> dict[str, str]:
+    """Pages of the UI worth opening, by title: each experiment's runs, the newest experiment first."""
+    with _translated(uri), _one_at_a_time(uri):
+        experiments = _client(uri).search_experiments(filter_string="name != 'Default'")
+    # Without the switch, the UI opens in a mode for language models that shows no training runs.
+    return {
+        f"experiment {found.name}": f"#/experiments/{found.experiment_id}?workflowType=machine_learning"
+        for found in experiments
+    }
+
+
 def absolute_uri(uri: str) -> str:
     """Write a relative SQLite path out in full, so that it means the same from every folder.
 
@@ -169,7 +181,7 @@ def _sqlite_path(uri: str) -> Path | None:
 
 
 def _client(uri: str) -> "MlflowClient":
-    for key, value in _SETTINGS.items():
+    for key, value in SETTINGS.items():
         os.environ.setdefault(key, value)
     from mlflow import MlflowClient  # noqa: PLC0415  # takes seconds
 

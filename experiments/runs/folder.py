@@ -103,7 +103,7 @@ def write_whole(path: Path, text: str) -> None:
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write a mapping as JSON, whole or not at all."""
-    write_whole(path, json.dumps(content, indent=2, sort_keys=True) + "\n")
+    write_whole(path, json.dumps(content, indent=2) + "\n")
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

@@ -12,10 +12,11 @@ from experiments.data.dataset import DataError
 from experiments.recorders.tracked_run import SweepPart, TrackedRun
 from experiments.recorders.tracker import Status, tracker
 from experiments.runs.execute import execute
-from experiments.sweeps.comparison import SweepFolder, compare, settings, table, write_comparison
+from experiments.sweeps.comparison import compare, table, write_comparison
+from experiments.sweeps.folder import SweepFolder
 from experiments.sweeps.grid import Cell
 from experiments.sweeps.launchers import launch
-from experiments.terminal import stdout
+from experiments.terminal import print_table, stdout
 
 _log = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ def run_sweep(cells: Sequence[Cell]) -> None:
     finally:
         frame = compare(folder)
         parent.finish(status, {}, [], write_comparison(folder, frame))
-        stdout.print(table(folder, frame))
+        print_table(table(folder, frame))
         stdout.print(_closing_lines(folder, parent.run_id), markup=False, highlight=False)
     if not succeeded:
         raise SweepFailedError(folder.sweep_id)
@@ -74,7 +75,7 @@ def sweep_id(cells: Sequence[Cell]) -> str:
 def _parent_run(config: Config, folder: SweepFolder, runs: int) -> TrackedRun:
     """The run under which MLflow shows the sweep's runs."""
     store = tracker(config.tracking.uri, config.tracking.experiment, Path(config.outputs_dir) / "artifacts")
-    varying = " × ".join(key.rpartition(".")[2] for key in settings(folder))
+    varying = " × ".join(key.rpartition(".")[2] for key in folder.varying())
     return TrackedRun(store, folder.tracked, f"sweep {varying} ({runs} runs)", None)
 
 

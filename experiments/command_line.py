@@ -1,0 +1,51 @@
+"""What the commands besides `train` have in common: where the runs are, and how a mistake is answered."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from experiments.config.composition import checkout
+from experiments.recorders.tracker import absolute_uri
+from experiments.terminal import stderr
+
+FAILED, MISUSED, INTERRUPTED = 1, 2, 130  # exit codes
+
+
+class CommandError(Exception):
+    """What was asked for cannot be done; the message says why and how to mend it."""
+
+
+def parser(name: str, description: str, example: str) -> argparse.ArgumentParser:
+    """A parser with the options that all commands share."""
+    made = argparse.ArgumentParser(
+        prog=f"python -m experiments.{name}",
+        description=description,
+        epilog=f"example: {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument(
+        "--outputs-dir",
+        type=lambda path: Path(path).absolute(),
+        default=checkout() / "outputs",
+        metavar="DIR",
+        help="where train wrote its runs (default: outputs/ of the checkout)",
+    )
+    made.add_argument("--tracking-uri", metavar="URI", help="MLflow's store (default: mlflow.db in the outputs dir)")
+    return made
+
+
+def tracking_uri(arguments: argparse.Namespace) -> str:
+    """The store that was asked for, or the project's own."""
+    return absolute_uri(arguments.tracking_uri or f"sqlite:///{arguments.outputs_dir}/mlflow.db")
+
+
+def carried_out(command: Callable[[], None]) -> int:
+    """Call a command and return its exit code; a mistake of the user ends in a message, not in a traceback."""
+    try:
+        command()
+    except CommandError as error:
+        stderr.print(str(error), style="red", markup=False, highlight=False)
+        return FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return 0

@@ -1,0 +1,72 @@
+"""A sweep's folder, `<outputs_dir>/sweeps/<sweep id>/`: every path in it, and which runs the sweep consists of."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from experiments.runs.folder import read_json, write_json
+from experiments.sweeps.grid import Cell
+
+
+@dataclass(frozen=True)
+class SweepFolder:
+    """The paths of one sweep."""
+
+    outputs_dir: Path
+    sweep_id: str
+
+    @property
+    def path(self) -> Path:
+        """The folder itself."""
+        return self.outputs_dir / "sweeps" / self.sweep_id
+
+    @property
+    def plan(self) -> Path:
+        """The runs, in order: identity, name, overrides."""
+        return self.path / "sweep.json"
+
+    @property
+    def tracked(self) -> Path:
+        """Which MLflow runs show this sweep."""
+        return self.path / "tracked.json"
+
+    @property
+    def table(self) -> Path:
+        """The comparison as CSV."""
+        return self.path / "comparison.csv"
+
+    @property
+    def heat_map(self) -> Path:
+        """The accuracy over the two settings that vary."""
+        return self.path / "heat_map.png"
+
+    def write_plan(self, cells: Sequence[Cell]) -> None:
+        """Say which runs the sweep consists of, before the first begins."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        runs = [{"identity": cell.identity, "name": cell.name, "overrides": cell.overrides} for cell in cells]
+        write_json(self.plan, {"sweep.id": self.sweep_id, "runs": runs})
+
+    def runs(self) -> list[dict[str, Any]]:
+        """The runs of the plan: `identity`, `name` and, by key, the `overrides` that vary."""
+        return list((read_json(self.plan) or {"runs": []})["runs"])
+
+    def varying(self) -> list[str]:
+        """The keys whose values vary, in the order of the command line."""
+        return list(self.runs()[0]["overrides"])
+
+
+def find_sweep(outputs_dir: Path, beginning: str | None) -> SweepFolder:
+    """The sweep whose id begins so, or the one begun last.
+
+    Raises:
+        LookupError: there is none, or more than one.
+    """
+    plans = sorted((outputs_dir / "sweeps").glob("*/sweep.json"), key=lambda path: path.stat().st_mtime)
+    ids = [path.parent.name for path in plans if path.parent.name.startswith(beginning or "")]
+    if not ids:
+        sought = f"sweep beginning with '{beginning}'" if beginning else "sweep"
+        raise LookupError(f"there is no {sought} in {outputs_dir}; python -m experiments.train -m … makes one")
+    if beginning and len(ids) > 1:
+        raise LookupError(f"several sweeps begin with '{beginning}': {', '.join(ids)}; give more digits")
+    return SweepFolder(outputs_dir, ids[-1])

@@ -1,0 +1,95 @@
+"""`python -m experiments.ui`: MLflow's UI over the project's own store, and the links worth opening.
+
+The server listens on this machine only.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import requests
+
+from experiments.command_line import CommandError, carried_out, parser, tracking_uri
+from experiments.recorders.tracker import SETTINGS, TrackerError, links
+from experiments.terminal import stderr, stdout
+
+_HOST = "127.0.0.1"
+_PATIENCE = 60.0  # seconds for the server to answer
+
+
+def main(words: list[str] | None = None) -> int:
+    """Serve until interrupted; return the exit code."""
+    arguments = parser(
+        "ui",
+        "Open MLflow's UI over the runs of this project. Ctrl-C ends it.",
+        "python -m experiments.ui --port 5001",
+    )
+    arguments.add_argument("--port", type=int, default=5000, help="where the server listens (default: 5000)")
+    chosen = arguments.parse_args(words)
+    return carried_out(lambda: _serve(tracking_uri(chosen), chosen.port, chosen.outputs_dir / "ui.log"))
+
+
+def _serve(uri: str, port: int, log: Path) -> None:
+    try:
+        pages = links(uri)
+    except TrackerError as error:
+        raise CommandError(str(error)) from error
+    if urlsplit(uri).scheme in ("http", "https"):
+        _print_links(uri.rstrip("/"), pages)
+        return
+    _refuse_taken(port)
+    with log.open("w") as sink:
+        server = subprocess.Popen(_command(uri, port), env={**os.environ, **SETTINGS}, stdout=sink, stderr=sink)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        address = f"http://{_HOST}:{port}"
+        _await(address, server, log)
+        _print_links(address, pages)
+        stderr.print("Ctrl-C ends the server.", highlight=False)
+        server.wait()
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _command(uri: str, port: int) -> Sequence[str]:
+    server = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
+    return [*server, "--host", _HOST, "--port", str(port), "--workers", "1"]
+
+
+def _refuse_taken(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((_HOST, port))
+        except (OSError, OverflowError) as error:
+            raise CommandError(f"--port {port}: {error}; choose another, e.g. --port {port + 1}") from error
+
+
+def _await(address: str, server: "subprocess.Popen[bytes]", log: Path) -> None:
+    begun = time.monotonic()
+    while time.monotonic() - begun < _PATIENCE:
+        if server.poll() is not None:
+            raise CommandError(f"MLflow's server ended with exit code {server.returncode}; see {log}")
+        try:
+            requests.get(f"{address}/health", timeout=1).raise_for_status()
+        except requests.RequestException:
+            time.sleep(0.2)  # it is still starting
+        else:
+            return
+    raise CommandError(f"MLflow's server did not answer at {address} within {_PATIENCE:.0f} s; see {log}")
+
+
+def _print_links(address: str, pages: dict[str, str]) -> None:
+    for title, page in pages.items():
+        stdout.print(f"{title:<24} {address}/{page}", markup=False, highlight=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
