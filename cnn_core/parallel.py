@@ -7,7 +7,7 @@ part of the result. So the bits are the same for every number of threads, provid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from typing import NamedTuple, TypeVar
 
 Item = TypeVar("Item")
@@ -46,7 +46,8 @@ def for_each(function: Callable[[Item], object], blocks: Sequence[Item]) -> None
         _run(function, blocks)
         return
     shares = [blocks[i :: crew.size] for i in range(1, min(crew.size, len(blocks)))]
-    others = [crew.executor.submit(_run, function, share) for share in shares]
+    # The context carries np.errstate, among others, to the other threads.
+    others = [crew.executor.submit(copy_context().run, _run, function, share) for share in shares]
     _run(function, blocks[0 :: crew.size])
     for other in others:
         other.result()

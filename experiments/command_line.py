@@ -5,14 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from experiments.config.composition import checkout
+from experiments.errors import UserError
 from experiments.recorders.tracker import absolute_uri
 from experiments.terminal import stderr
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130  # exit codes
-
-
-class CommandError(Exception):
-    """What was asked for cannot be done; the message says why and how to mend it."""
 
 
 def parser(name: str, description: str, example: str) -> argparse.ArgumentParser:
@@ -43,9 +40,14 @@ def carried_out(command: Callable[[], None]) -> int:
     """Call a command and return its exit code; a mistake of the user ends in a message, not in a traceback."""
     try:
         command()
-    except CommandError as error:
-        stderr.print(str(error), style="red", markup=False, highlight=False)
-        return FAILED
+    except UserError as error:
+        return complain(str(error), FAILED)
     except KeyboardInterrupt:
         return INTERRUPTED
     return 0
+
+
+def complain(message: str, code: int) -> int:
+    """Print an error, and return the exit code it ends with."""
+    stderr.print(message, style="red", markup=False, highlight=False)
+    return code

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from experiments.command_line import CommandError, carried_out, parser
+from experiments.command_line import carried_out, parser
 from experiments.recorders.history import History
 from experiments.runs.folder import RunFolder
 from experiments.sweeps.comparison import compare, table, write_comparison
-from experiments.sweeps.folder import SweepFolder, find_sweep
+from experiments.sweeps.folder import find_sweep
 from experiments.terminal import print_table, stdout
 
 __all__ = ["histories", "main", "runs"]
@@ -28,7 +28,7 @@ def main(words: list[str] | None = None) -> int:
     chosen = arguments.parse_args(words)
 
     def command() -> None:
-        folder = _found(chosen.outputs_dir, chosen.sweep)
+        folder = find_sweep(chosen.outputs_dir, chosen.sweep)
         frame = compare(folder)
         written = write_comparison(folder, frame)
         print_table(table(folder, frame))
@@ -45,29 +45,22 @@ def runs(outputs_dir: Path, sweep: str | None = None) -> pd.DataFrame:
         sweep: an id or its beginning; the latest if not given.
 
     Raises:
-        CommandError: there is no such sweep, or more than one.
+        UserError: there is no such sweep, or more than one.
     """
-    return compare(_found(outputs_dir, sweep))
+    return compare(find_sweep(outputs_dir, sweep))
 
 
 def histories(outputs_dir: Path, sweep: str | None = None) -> pd.DataFrame:
     """The histories of a sweep's runs, one row an epoch of a run: identity, name, epoch and that epoch's metrics.
 
     Raises:
-        CommandError: there is no such sweep, or more than one.
+        UserError: there is no such sweep, or more than one.
     """
     return pd.DataFrame(
         {"identity": run["identity"], "name": run["name"], "epoch": row.epoch, **row.metrics}
-        for run in _found(outputs_dir, sweep).runs()
+        for run in find_sweep(outputs_dir, sweep).runs()
         for row in History(RunFolder(outputs_dir, run["identity"]).history).rows()
     )
-
-
-def _found(outputs_dir: Path, sweep: str | None) -> SweepFolder:
-    try:
-        return find_sweep(outputs_dir, sweep)
-    except LookupError as error:
-        raise CommandError(str(error)) from error
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ class TerminalHandler(logging.Handler):
 
 def print_table(table: Table) -> None:
     """Print a table to stdout; where that is a file or a pipe, nothing is cut to the width of a screen."""
-    stdout.print(table, width=None if stdout.is_terminal else 200)
+    (stdout if stdout.is_terminal else Console(width=200)).print(table)
 
 
 def progress(items: Iterable[Item], *, total: int, label: str) -> Iterator[Item]:

@@ -13,19 +13,12 @@ from types import FrameType
 import hydra
 from omegaconf import DictConfig
 
-from experiments.command_line import FAILED, INTERRUPTED, MISUSED
+from experiments.command_line import FAILED, INTERRUPTED, MISUSED, carried_out, complain
 from experiments.config.composition import CONF, register, typed
 from experiments.config.explanation import COMPOSITION_ERRORS, explain
-from experiments.data.dataset import DataError
-from experiments.runs.execute import RunResult, execute
-from experiments.sweeps.sweep import SweepFailedError
-from experiments.terminal import stderr, stdout
+from experiments.errors import UserError
 
 PLUGINS = Path(__file__).resolve().parent / "plugins"
-
-
-class DivergedRunError(Exception):
-    """A single run that came to nothing: its command must not exit 0."""
 
 
 def main() -> int:
@@ -39,42 +32,23 @@ def main() -> int:
         hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(_task)()
     except KeyboardInterrupt:
         return INTERRUPTED
-    except (SweepFailedError, DivergedRunError):
-        return FAILED
-    except DataError as error:
-        return _complain(str(error), FAILED)
     except COMPOSITION_ERRORS as error:
         if wants_traceback:
             raise
-        return _complain(explain(error, sys.argv[1:]), MISUSED)
+        return complain(explain(error, sys.argv[1:]), MISUSED)
+    except UserError as error:
+        return complain(str(error), FAILED)
     return 0
 
 
 def _task(composed: DictConfig) -> None:
-    result = execute(typed(composed))
-    stdout.print(closing_lines(result), markup=False, highlight=False)
-    if result.outcome == "diverged":
-        raise DivergedRunError
+    config = typed(composed)
+    # Only now what takes a second to import: --help and a refused configuration are answered at once.
+    from experiments.runs.report import run_and_report  # noqa: PLC0415
 
-
-def closing_lines(result: RunResult) -> str:
-    """Say how accurate the network is, where the run is, and how to open it."""
-    final = result.final
-    if "test/accuracy" in final:
-        first = f"test accuracy {final['test/accuracy']:.2%}"
-        if final["best/test_accuracy"] != final["test/accuracy"]:
-            first += f" (best {final['best/test_accuracy']:.2%}, epoch {final['best/epoch']:.0f})"
-    else:
-        first = "no epoch was finished"
-    if result.outcome != "completed":
-        first += f"; the run {result.outcome}"
-    tracked = f" (MLflow run {result.run_id})" if result.run_id else ""
-    return f"{first}\nrun   {result.folder.path}{tracked}\nopen  python -m experiments.ui"
-
-
-def _complain(message: str, code: int) -> int:
-    stderr.print(message, style="red", markup=False, highlight=False)
-    return code
+    # An error that reached Hydra would be announced by it as well.
+    if code := carried_out(lambda: run_and_report(config)):
+        sys.exit(code)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

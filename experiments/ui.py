@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 
 import requests
 
-from experiments.command_line import CommandError, carried_out, parser, tracking_uri
+from experiments.command_line import carried_out, parser, tracking_uri
+from experiments.errors import UserError
 from experiments.recorders.tracker import SETTINGS, TrackerError, links
 from experiments.terminal import stderr, stdout
 
@@ -39,7 +40,7 @@ def _serve(uri: str, port: int, log: Path) -> None:
     try:
         pages = links(uri)
     except TrackerError as error:
-        raise CommandError(str(error)) from error
+        raise UserError(str(error)) from error
     if urlsplit(uri).scheme in ("http", "https"):
         _print_links(uri.rstrip("/"), pages)
         return
@@ -69,26 +70,26 @@ def _refuse_taken(port: int) -> None:
         try:
             probe.bind((_HOST, port))
         except (OSError, OverflowError) as error:
-            raise CommandError(f"--port {port}: {error}; choose another, e.g. --port {port + 1}") from error
+            raise UserError(f"--port {port}: {error}; choose another, e.g. --port {port + 1}") from error
 
 
 def _await(address: str, server: "subprocess.Popen[bytes]", log: Path) -> None:
     begun = time.monotonic()
     while time.monotonic() - begun < _PATIENCE:
         if server.poll() is not None:
-            raise CommandError(f"MLflow's server ended with exit code {server.returncode}; see {log}")
+            raise UserError(f"MLflow's server ended with exit code {server.returncode}; see {log}")
         try:
             requests.get(f"{address}/health", timeout=1).raise_for_status()
         except requests.RequestException:
             time.sleep(0.2)  # it is still starting
         else:
             return
-    raise CommandError(f"MLflow's server did not answer at {address} within {_PATIENCE:.0f} s; see {log}")
+    raise UserError(f"MLflow's server did not answer at {address} within {_PATIENCE:.0f} s; see {log}")
 
 
 def _print_links(address: str, pages: dict[str, str]) -> None:
     for title, page in pages.items():
-        stdout.print(f"{title:<24} {address}/{page}", markup=False, highlight=False)
+        stdout.print(f"{title}\n  {address}/{page}", markup=False, highlight=False)
 
 
 if __name__ == "__main__":

@@ -15,12 +15,13 @@ from experiments.config.schema import (
     SyntheticConfig,
     image_shape,
 )
+from experiments.errors import UserError
 
 DTYPES = ("float32", "float64")
 _SHOWN = 2
 
 
-class ConfigError(Exception):
+class ConfigError(UserError):
     """A configuration that cannot be run; the message has a line a fault, naming key, value and rule."""
 
 

@@ -13,13 +13,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from experiments.errors import UserError
+
 Bytes = npt.NDArray[np.uint8]
 Indices = npt.NDArray[np.intp]
 
 SPLIT_SEED = 20_250_101
 
 
-class DataError(Exception):
+class DataError(UserError):
     """A fault in the data that the user can mend; the message says what, where and how to mend it."""
 
 

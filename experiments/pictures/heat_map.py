@@ -23,13 +23,17 @@ def draw_heat_map(grid: pd.DataFrame, title: str, path: Path) -> None:
     figure = Figure(figsize=(2.6 + 0.95 * width, 1.7 + 0.6 * height), layout="constrained")
     axes = figure.subplots()
     image = axes.imshow(grid, cmap="viridis", aspect="auto")
-    axes.set_xticks(range(width), [f"{value}" for value in grid.columns])
-    axes.set_yticks(range(height), [f"{value}" for value in grid.index])
+    axes.set_xticks(range(width), [_label(value) for value in grid.columns])
+    axes.set_yticks(range(height), [_label(value) for value in grid.index])
     axes.set(xlabel=grid.columns.name, ylabel=grid.index.name)
     axes.set_title(title, fontsize=11)
     _write_values(axes, grid.to_numpy())
     figure.colorbar(image, ax=axes, format=PercentFormatter(1.0, decimals=1))
     figure.savefig(path, dpi=130, format="png")
+
+
+def _label(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else f"{value}"
 
 
 def _write_values(axes: Axes, values: npt.NDArray[np.float64]) -> None:

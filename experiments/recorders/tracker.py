@@ -11,15 +11,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from filelock import FileLock
 
+from experiments.errors import UserError
 from experiments.recorders.history import Row
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+SWEEP_SIZE = "sweep.size"  # the tag that tells a sweep's own run from its children
 Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 
 SETTINGS = {
@@ -32,7 +34,7 @@ SETTINGS = {
 }
 
 
-class TrackerError(Exception):
+class TrackerError(UserError):
     """The store cannot be reached or refuses; training does not depend on it."""
 
 
@@ -146,14 +148,18 @@ def tracker(uri: str, experiment: str, artifacts: Path) -> Tracker:
 
 
 def links(uri: str) -> dict[str, str]:
-    """Pages of the UI worth opening, by title: each experiment's runs, the newest experiment first."""
+    """Pages of the UI worth opening, by title: each experiment's runs, and those of its latest sweep in a flat list."""
+    pages = {}
     with _translated(uri), _one_at_a_time(uri):
-        experiments = _client(uri).search_experiments(filter_string="name != 'Default'")
-    # Without the switch, the UI opens in a mode for language models that shows no training runs.
-    return {
-        f"experiment {found.name}": f"#/experiments/{found.experiment_id}?workflowType=machine_learning"
-        for found in experiments
-    }
+        client = _client(uri)
+        for found in client.search_experiments(filter_string="name != 'Default'"):
+            # Without the switch, the UI opens in a mode for language models that shows no training runs.
+            page = f"#/experiments/{found.experiment_id}?workflowType=machine_learning"
+            pages[f"experiment {found.name}"] = page
+            if sweeps := client.search_runs([found.experiment_id], f"tags.`{SWEEP_SIZE}` != ''", max_results=1):
+                children = quote(f"tags.`mlflow.parentRunId` = '{sweeps[0].info.run_id}'")
+                pages[f"its latest {sweeps[0].info.run_name}"] = f"{page}&searchFilter={children}"
+    return pages
 
 
 def absolute_uri(uri: str) -> str:

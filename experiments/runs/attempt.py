@@ -115,7 +115,7 @@ class Attempt:
                 self._tracked.log_row(row)
                 _log.info(_epoch_line(result, plan.epochs))
         except DivergedError as error:
-            _log.warning("diverged: %s; a smaller optimizer.lr may help", error)
+            _log.warning("diverged: %s", error)
             return "diverged"
         return "completed"
 

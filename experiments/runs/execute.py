@@ -66,7 +66,4 @@ def execute(config: Config, *, name: str | None = None, part: SweepPart | None =
 
 def default_name(config: Config) -> str:
     """A run's name in MLflow's list, where no sweep gives it one."""
-    return (
-        f"{config.data.name} {config.model.name} {config.optimizer.name} "
-        f"lr={config.optimizer.lr:g} batch_size={config.data.batch_size} seed={config.seed}"
-    )
+    return f"{config.data.name} lr={config.optimizer.lr:g} batch_size={config.data.batch_size}"

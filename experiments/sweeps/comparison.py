@@ -11,6 +11,7 @@ from rich.table import Table
 from experiments.pictures.heat_map import draw_heat_map
 from experiments.runs.folder import RunFolder, write_whole
 from experiments.sweeps.folder import SweepFolder
+from experiments.sweeps.grid import shortest
 
 ACCURACY = "test/accuracy"
 _METRICS = {
@@ -55,7 +56,7 @@ def table(folder: SweepFolder, frame: pd.DataFrame) -> Table:
     for key in last:
         shown.add_column({"identity": "run"}.get(key, key), no_wrap=True)
     for number, row in frame.iterrows():
-        cells = [f"{row[key]}" for key in varying] + [_shown(key, row[key]) for key in metrics]
+        cells = [shortest(f"{row[key]}") for key in varying] + [_shown(key, row[key]) for key in metrics]
         is_best = number == 0 and pd.notna(row[ACCURACY])
         shown.add_row(*cells, *row[last], style="bold green" if is_best else "")
     return shown

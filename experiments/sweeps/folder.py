@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from experiments.errors import UserError
 from experiments.runs.folder import read_json, write_json
 from experiments.sweeps.grid import Cell
 
@@ -60,13 +61,13 @@ def find_sweep(outputs_dir: Path, beginning: str | None) -> SweepFolder:
     """The sweep whose id begins so, or the one begun last.
 
     Raises:
-        LookupError: there is none, or more than one.
+        UserError: there is none, or more than one.
     """
     plans = sorted((outputs_dir / "sweeps").glob("*/sweep.json"), key=lambda path: path.stat().st_mtime)
     ids = [path.parent.name for path in plans if path.parent.name.startswith(beginning or "")]
     if not ids:
         sought = f"sweep beginning with '{beginning}'" if beginning else "sweep"
-        raise LookupError(f"there is no {sought} in {outputs_dir}; python -m experiments.train -m … makes one")
+        raise UserError(f"there is no {sought} in {outputs_dir}; python -m experiments.train -m … makes one")
     if beginning and len(ids) > 1:
-        raise LookupError(f"several sweeps begin with '{beginning}': {', '.join(ids)}; give more digits")
+        raise UserError(f"several sweeps begin with '{beginning}': {', '.join(ids)}; give more digits")
     return SweepFolder(outputs_dir, ids[-1])

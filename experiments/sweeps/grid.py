@@ -36,7 +36,7 @@ def cells(overrides: Sequence[Override], compose: Callable[[list[str]], Config])
         ConfigError: a combination is impossible, or two are the same run.
     """
     combinations = BasicSweeper.split_arguments(list(overrides), None)[0]
-    settings = [dict(_key_and_value(override) for override in combination) for combination in combinations]
+    settings = [dict(map(_key_and_value, combination)) for combination in combinations]
     varying = [key for key in settings[0] if len({setting[key] for setting in settings}) > 1]
     names = _short_names(varying)
     found = [
@@ -53,7 +53,16 @@ def cells(overrides: Sequence[Override], compose: Callable[[list[str]], Config])
 
 def _key_and_value(override: str) -> tuple[str, str]:
     key, _, value = override.lstrip("+").partition("=")
-    return key, value
+    return key, shortest(value)
+
+
+def shortest(value: str) -> str:
+    """Write a number as short as it can be without becoming another: 1000000000.0 as 1e+09."""
+    try:
+        short = f"{float(value):g}"
+        return short if "." in value and float(short) == float(value) else value
+    except ValueError:
+        return value
 
 
 def _short_names(keys: Sequence[str]) -> dict[str, str]:

@@ -9,9 +9,11 @@ from pathlib import Path
 
 from experiments.config.schema import Config, JoblibConfig
 from experiments.data.dataset import DataError
+from experiments.errors import UserError
 from experiments.recorders.tracked_run import SweepPart, TrackedRun
-from experiments.recorders.tracker import Status, tracker
+from experiments.recorders.tracker import SWEEP_SIZE, Status, tracker
 from experiments.runs.execute import execute
+from experiments.runs.report import open_command
 from experiments.sweeps.comparison import compare, table, write_comparison
 from experiments.sweeps.folder import SweepFolder
 from experiments.sweeps.grid import Cell
@@ -21,8 +23,8 @@ from experiments.terminal import print_table, stdout
 _log = logging.getLogger(__name__)
 
 
-class SweepFailedError(Exception):
-    """A sweep some of whose runs have no result."""
+class SweepFailedError(UserError):
+    """Runs of a sweep have no result."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ def run_sweep(cells: Sequence[Cell]) -> None:
     folder = SweepFolder(Path(config.outputs_dir), sweep_id(cells))
     folder.write_plan(cells)
     parent = _parent_run(config, folder, len(cells))
-    parent.start({"sweep.id": folder.sweep_id}, {}, [])
+    parent.start({"sweep.id": folder.sweep_id, SWEEP_SIZE: str(len(cells))}, {}, [])
     status: Status = "FAILED"
     try:
         part = partial(SweepPart, folder.sweep_id, parent.run_id)
@@ -64,7 +66,8 @@ def run_sweep(cells: Sequence[Cell]) -> None:
         print_table(table(folder, frame))
         stdout.print(_closing_lines(folder, parent.run_id), markup=False, highlight=False)
     if not succeeded:
-        raise SweepFailedError(folder.sweep_id)
+        count = int((~frame["outcome"].isin(("completed", "diverged"))).sum())
+        raise SweepFailedError(f"{count} of {len(cells)} runs have no result; the same command tries them again")
 
 
 def sweep_id(cells: Sequence[Cell]) -> str:
@@ -102,4 +105,4 @@ def _words(cell: Cell) -> str:
 
 def _closing_lines(folder: SweepFolder, run_id: str | None) -> str:
     tracked = f" (MLflow run {run_id})" if run_id else ""
-    return f"sweep  {folder.path}{tracked}\nopen   python -m experiments.ui"
+    return f"sweep  {folder.path}{tracked}\nopen   {open_command(folder.outputs_dir)}"

@@ -13,8 +13,6 @@ from omegaconf import DictConfig
 
 from experiments.config.composition import typed
 from experiments.config.schema import Config
-from experiments.sweeps.grid import cells
-from experiments.sweeps.sweep import run_sweep
 
 
 class GridSweeper(Sweeper):
@@ -38,6 +36,10 @@ class GridSweeper(Sweeper):
         Raises:
             SweepFailedError: a run has no result.
         """
+        # Hydra loads this file at every start, also where only help is asked for.
+        from experiments.sweeps.grid import cells  # noqa: PLC0415
+        from experiments.sweeps.sweep import run_sweep  # noqa: PLC0415
+
         words = [f"{key}={value}" for key, value in self._params.items()] + list(arguments)
         overrides = OverridesParser.create(config_loader=self._loader).parse_overrides(words)
         run_sweep(cells(overrides, self._compose))

@@ -1,0 +1,43 @@
+"""A single run on the command line: carry it out and say what came of it."""
+
+from pathlib import Path
+
+from experiments.config.composition import checkout
+from experiments.config.schema import Config
+from experiments.errors import UserError
+from experiments.runs.execute import RunResult, execute
+from experiments.terminal import stdout
+
+
+class DivergedRunError(UserError):
+    """A single run that came to nothing: its command must not exit 0."""
+
+
+def run_and_report(config: Config) -> None:
+    """Carry out a run and print its closing lines.
+
+    Raises:
+        DivergedRunError: there is no trained network at the end.
+    """
+    result = execute(config)
+    stdout.print(closing_lines(result), markup=False, highlight=False)
+    if result.outcome == "diverged":
+        raise DivergedRunError("the run diverged; a smaller optimizer.lr may help")
+
+
+def closing_lines(result: RunResult) -> str:
+    """Say how accurate the network is, where the run is, and how to open it."""
+    final = result.final
+    first = "no epoch was finished"
+    if "test/accuracy" in final:
+        first = f"test accuracy {final['test/accuracy']:.2%}"
+        if final["best/test_accuracy"] != final["test/accuracy"]:
+            first += f" (best {final['best/test_accuracy']:.2%}, epoch {final['best/epoch']:.0f})"
+    tracked = f" (MLflow run {result.run_id})" if result.run_id else ""
+    return f"{first}\nrun   {result.folder.path}{tracked}\nopen  {open_command(result.folder.outputs_dir)}"
+
+
+def open_command(outputs_dir: Path) -> str:
+    """The command that shows the runs of an outputs folder in MLflow's UI."""
+    own = outputs_dir == checkout() / "outputs"
+    return "python -m experiments.ui" + ("" if own else f" --outputs-dir {outputs_dir}")
