@@ -5,7 +5,7 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from experiments.runs.folder import write_whole
+from experiments.files import write_whole
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from experiments.files import read_json, write_json
 from experiments.recorders.history import Row
 from experiments.recorders.tracker import Status, Tracker, TrackerError, public
-from experiments.runs.folder import read_json, write_json
 
 _log = logging.getLogger(__name__)
 

@@ -22,10 +22,11 @@ from cnn_core import Module, Optimizer, parallel
 from experiments.config.leaves import leaves
 from experiments.config.schema import Config, TrainerConfig
 from experiments.data.dataset import Dataset
+from experiments.files import write_json, write_whole
 from experiments.pictures.learning_curve import draw_learning_curve
 from experiments.recorders.history import History, Row
 from experiments.recorders.tracked_run import TrackedRun
-from experiments.runs.folder import RunFolder, write_json, write_whole
+from experiments.runs.folder import RunFolder
 from experiments.runs.identity import code_digest
 from experiments.terminal import progress
 from experiments.training.batches import Batch

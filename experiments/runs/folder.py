@@ -1,7 +1,5 @@
 """A run's folder, `<outputs_dir>/runs/<identity>/`: every path in it, and what its files say of the run's state."""
 
-import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
+
+from experiments.files import read_json
 
 
 @dataclass(frozen=True)
@@ -86,30 +86,3 @@ class RunFolder:
             yield
         finally:
             lock.release()
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that a reader meets the old content or the new, never a part."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
-    try:
-        with draft.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a mapping as JSON, whole or not at all."""
-    write_whole(path, json.dumps(content, indent=2) + "\n")
-
-
-def read_json(path: Path) -> dict[str, Any] | None:
-    """Read a mapping; None if there is no such file or it is damaged, as after a power cut."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return None
-    return content if isinstance(content, dict) else None

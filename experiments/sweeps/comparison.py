@@ -8,8 +8,9 @@ import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from experiments.files import write_whole
 from experiments.pictures.heat_map import draw_heat_map
-from experiments.runs.folder import RunFolder, write_whole
+from experiments.runs.folder import RunFolder
 from experiments.sweeps.folder import SweepFolder
 from experiments.sweeps.grid import shortest
 

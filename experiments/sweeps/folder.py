@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.errors import UserError
-from experiments.runs.folder import read_json, write_json
+from experiments.files import read_json, write_json
 from experiments.sweeps.grid import Cell
 
 
