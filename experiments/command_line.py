@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from experiments.config.composition import checkout
+from experiments.config.places import checkout
 from experiments.errors import UserError
 from experiments.recorders.tracker import absolute_uri
 from experiments.terminal import stderr

@@ -14,8 +14,9 @@ import hydra
 from omegaconf import DictConfig
 
 from experiments.command_line import FAILED, INTERRUPTED, MISUSED, carried_out, complain
-from experiments.config.composition import CONF, register, typed
-from experiments.config.explanation import COMPOSITION_ERRORS, explain
+from experiments.config.composition import register, typed
+from experiments.config.explanation import explain, is_composition_error
+from experiments.config.places import CONF
 from experiments.errors import UserError
 
 PLUGINS = Path(__file__).resolve().parent / "plugins"
@@ -32,12 +33,12 @@ def main() -> int:
         hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(_task)()
     except KeyboardInterrupt:
         return INTERRUPTED
-    except COMPOSITION_ERRORS as error:
-        if wants_traceback:
-            raise
-        return complain(explain(error, sys.argv[1:]), MISUSED)
-    except UserError as error:
-        return complain(str(error), FAILED)
+    except Exception as error:  # an error of the program is raised again
+        if is_composition_error(error) and not wants_traceback:
+            return complain(explain(error, sys.argv[1:]), MISUSED)
+        if isinstance(error, UserError):
+            return complain(str(error), FAILED)
+        raise
     return 0
 
 

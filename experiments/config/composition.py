@@ -1,20 +1,18 @@
 """What this project adds to Hydra's composition: schemas, resolvers, and the step from its result to typed objects."""
 
 import copy
-import json
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
+from experiments.config.keys import no_such_key
 from experiments.config.leaves import leaves
+from experiments.config.places import checkout
 from experiments.config.schema import ALTERNATIVES, Config
-from experiments.config.validation import ConfigError, did_you_mean, validate
+from experiments.config.validation import ConfigError, validate
 
-CONF = Path(__file__).resolve().parents[2] / "conf"
 SCHEMA_GROUP = "schema"
 
 
@@ -43,8 +41,8 @@ def typed(composed: DictConfig) -> Config:
     config = OmegaConf.to_object(own)
     assert isinstance(config, Config)
     _refuse_unknown_keys(own, config)
-    config.outputs_dir = str(Path(config.outputs_dir).absolute())
     validate(config)
+    config.outputs_dir = str(Path(config.outputs_dir).absolute())
     return config
 
 
@@ -53,19 +51,7 @@ def _refuse_unknown_keys(composed: DictConfig, config: Config) -> None:
     known = leaves(asdict(config))
     given = leaves(OmegaConf.to_container(composed))  # type: ignore[arg-type]  # the root is a mapping
     for key in given.keys() - known.keys():
-        raise ConfigError(f"{key}={given[key]}: there is no such key{did_you_mean(key, list(known))}")
-
-
-def checkout() -> Path:
-    """The checkout this package runs from or was installed from; the current folder if that is gone."""
-    if (CONF.parent / "pyproject.toml").is_file():
-        return CONF.parent
-    try:
-        origin = json.loads(distribution("cnn-experiments").read_text("direct_url.json") or "{}")
-    except PackageNotFoundError:
-        origin = {}
-    folder = Path(unquote(urlsplit(origin.get("url", "")).path) or ".")
-    return folder if (folder / "pyproject.toml").is_file() else Path.cwd()
+        raise ConfigError(f"{key}={given[key]}: {no_such_key(key)}")
 
 
 def _identity(*, _root_: DictConfig) -> str:

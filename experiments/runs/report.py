@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from experiments.config.composition import checkout
+from experiments.config.places import checkout
 from experiments.config.schema import Config
 from experiments.errors import UserError
+from experiments.recorders.tracker import absolute_uri, public
 from experiments.runs.execute import RunResult, execute
 from experiments.terminal import stdout
 
@@ -20,12 +21,12 @@ def run_and_report(config: Config) -> None:
         DivergedRunError: there is no trained network at the end.
     """
     result = execute(config)
-    stdout.print(closing_lines(result), markup=False, highlight=False)
+    stdout.print(closing_lines(config, result), markup=False, highlight=False)
     if result.outcome == "diverged":
         raise DivergedRunError("the run diverged; a smaller optimizer.lr may help")
 
 
-def closing_lines(result: RunResult) -> str:
+def closing_lines(config: Config, result: RunResult) -> str:
     """Say how accurate the network is, where the run is, and how to open it."""
     final = result.final
     first = "no epoch was finished"
@@ -34,10 +35,14 @@ def closing_lines(result: RunResult) -> str:
         if final["best/test_accuracy"] != final["test/accuracy"]:
             first += f" (best {final['best/test_accuracy']:.2%}, epoch {final['best/epoch']:.0f})"
     tracked = f" (MLflow run {result.run_id})" if result.run_id else ""
-    return f"{first}\nrun   {result.folder.path}{tracked}\nopen  {open_command(result.folder.outputs_dir)}"
+    return f"{first}\nrun   {result.folder.path}{tracked}\nopen  {open_command(config)}"
 
 
-def open_command(outputs_dir: Path) -> str:
-    """The command that shows the runs of an outputs folder in MLflow's UI."""
-    own = outputs_dir == checkout() / "outputs"
-    return "python -m experiments.ui" + ("" if own else f" --outputs-dir {outputs_dir}")
+def open_command(config: Config) -> str:
+    """The command that shows a run in MLflow's UI: it names what isn't where the UI would look for it."""
+    words = ["python -m experiments.ui"]
+    if Path(config.outputs_dir) != checkout() / "outputs":
+        words.append(f"--outputs-dir {config.outputs_dir}")
+    if absolute_uri(config.tracking.uri) != f"sqlite:///{config.outputs_dir}/mlflow.db":
+        words.append(f"--tracking-uri {public(config.tracking.uri)}")
+    return " ".join(words)

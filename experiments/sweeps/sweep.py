@@ -64,7 +64,7 @@ def run_sweep(cells: Sequence[Cell]) -> None:
         frame = compare(folder)
         parent.finish(status, {}, [], write_comparison(folder, frame))
         print_table(table(folder, frame))
-        stdout.print(_closing_lines(folder, parent.run_id), markup=False, highlight=False)
+        stdout.print(_closing_lines(config, folder, parent.run_id), markup=False, highlight=False)
     if not succeeded:
         count = int((~frame["outcome"].isin(("completed", "diverged"))).sum())
         raise SweepFailedError(f"{count} of {len(cells)} runs have no result; the same command tries them again")
@@ -79,7 +79,7 @@ def _parent_run(config: Config, folder: SweepFolder, runs: int) -> TrackedRun:
     """The run under which MLflow shows the sweep's runs."""
     store = tracker(config.tracking.uri, config.tracking.experiment, Path(config.outputs_dir) / "artifacts")
     varying = " × ".join(key.rpartition(".")[2] for key in folder.varying())
-    return TrackedRun(store, folder.tracked, f"sweep {varying} ({runs} runs)", None)
+    return TrackedRun(store, folder.tracked, f"sweep {varying} ({runs} runs)" if varying else "sweep (1 run)", None)
 
 
 def _carry_out(task: _Task) -> bool:
@@ -103,6 +103,6 @@ def _words(cell: Cell) -> str:
     return " ".join(f"{key}={value}" for key, value in cell.overrides.items())
 
 
-def _closing_lines(folder: SweepFolder, run_id: str | None) -> str:
+def _closing_lines(config: Config, folder: SweepFolder, run_id: str | None) -> str:
     tracked = f" (MLflow run {run_id})" if run_id else ""
-    return f"sweep  {folder.path}{tracked}\nopen   {open_command(folder.outputs_dir)}"
+    return f"sweep  {folder.path}{tracked}\nopen   {open_command(config)}"
