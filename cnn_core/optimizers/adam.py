@@ -1,6 +1,6 @@
 """Adaptive moment estimation."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -42,9 +42,9 @@ class Adam(Optimizer):
         self.add_slot("m")
         self.add_slot("v")
 
-    def update(self, index: int, value: Array, gradient: Array, scratch: Array) -> None:
-        """Apply the rule above to one parameter."""
-        m, v = self.state["m"][index], self.state["v"][index]
+    def update(self, value: Array, gradient: Array, state: Mapping[str, Array], scratch: Array) -> None:
+        """Apply the rule above to one block of elements."""
+        m, v = state["m"], state["v"]
         np.multiply(value, self.weight_decay, out=scratch)
         scratch += gradient  # g
         m *= self.beta1

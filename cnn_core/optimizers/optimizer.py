@@ -4,8 +4,12 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from cnn_core.buffers import Buffers
 from cnn_core.layout import Array
 from cnn_core.module import Parameter
+from cnn_core.parallel import for_each, slices
+
+_BLOCK_ELEMENTS = 2**14
 
 
 class Optimizer:
@@ -24,17 +28,37 @@ class Optimizer:
         self.weight_decay = weight_decay
         self.steps = 0
         self.state: dict[str, list[Array]] = {}
-        self._scratch = [np.empty_like(parameter.value) for parameter in self.parameters]
+        self._buffers = Buffers()
 
     def step(self) -> None:
         """Take one step for all parameters."""
         self.steps += 1
-        for index, parameter in enumerate(self.parameters):
-            self.update(index, parameter.value, parameter.grad, self._scratch[index])
+        blocks = [
+            (index, block)
+            for index, parameter in enumerate(self.parameters)
+            for block in slices(parameter.value.size, _BLOCK_ELEMENTS)
+        ]
+        for_each(self._step_block, blocks)
 
-    def update(self, index: int, value: Array, gradient: Array, scratch: Array) -> None:
-        """Change the value of the parameter of this index; the gradient stays as it is, the scratch may be used."""
+    def update(self, value: Array, gradient: Array, state: Mapping[str, Array], scratch: Array) -> None:
+        """Change values and their state in place, element by element; the gradient stays as it is.
+
+        Args:
+            value: some elements of a parameter, `(B,)`.
+            gradient: theirs.
+            state: by slot, theirs.
+            scratch: `(B,)`, for the rule to use as it likes.
+        """
         raise NotImplementedError
+
+    def _step_block(self, numbered: tuple[int, slice]) -> None:
+        """Update a block small enough that the rule's many passes over it stay in the cache."""
+        index, block = numbered
+        parameter = self.parameters[index]
+        value = parameter.value.reshape(-1, copy=False)[block]
+        state = {name: slot[index].reshape(-1)[block] for name, slot in self.state.items()}
+        scratch = self._buffers.empty("scratch", value.shape, value.dtype)
+        self.update(value, parameter.grad.reshape(-1)[block], state, scratch)
 
     def add_slot(self, name: str) -> None:
         """Give every parameter an array of zeros under this name."""

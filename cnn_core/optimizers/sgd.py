@@ -1,6 +1,6 @@
 """Stochastic gradient descent, with momentum."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -45,24 +45,17 @@ class SGD(Optimizer):
         if momentum:
             self.add_slot("velocity")
 
-    def update(self, index: int, value: Array, gradient: Array, scratch: Array) -> None:
-        """Apply the rule above to one parameter."""
+    def update(self, value: Array, gradient: Array, state: Mapping[str, Array], scratch: Array) -> None:
+        """Apply the rule above to one block of elements."""
         g = gradient
         if self.weight_decay:
             np.multiply(value, self.weight_decay, out=scratch)
             scratch += g
             g = scratch
         if self.momentum:
-            v = self.state["velocity"][index]
+            v = state["velocity"]
             v *= self.momentum
             v += g
-            g = self._look_ahead(g, v, scratch) if self.nesterov else v
+            g = g + self.momentum * v if self.nesterov else v
         np.multiply(g, self.lr, out=scratch)
         value -= scratch
-
-    def _look_ahead(self, g: Array, v: Array, scratch: Array) -> Array:
-        """g + μv. The scratch may already hold g."""
-        if g is not scratch:
-            np.copyto(scratch, g)
-        scratch += self.momentum * v
-        return scratch
