@@ -51,13 +51,18 @@ class TrackedRun:
         """Show the run as RUNNING, with the rows it already has; an earlier view of it is taken up again."""
         self._try(lambda: self._start(tags, params, rows))
 
+    def log_tags(self, tags: Mapping[str, str]) -> None:
+        """Show what was learned of the run after its start."""
+        self._try(lambda: self._tracker.log_tags(self._known_run_id(), tags))
+
     def log_row(self, row: Row) -> None:
         """Show one more epoch."""
         self._try(lambda: self._tracker.log_rows(self._known_run_id(), [row]))
 
     def finish(self, status: Status, tags: Mapping[str, str], final: Sequence[Row], files: Sequence[Path]) -> None:
-        """Show the run's end, its final metrics and its files."""
-        self._try(lambda: self._finish(status, tags, final, files))
+        """Show the run's end, its final metrics and its files; nothing where it never began."""
+        if self.run_id is not None:
+            self._try(lambda: self._finish(status, tags, final, files))
 
     def _start(self, tags: Mapping[str, str], params: Mapping[str, Any], rows: Sequence[Row]) -> None:
         if self.run_id is None or not self._tracker.resume(self.run_id):

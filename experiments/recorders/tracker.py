@@ -9,11 +9,14 @@ import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote, urlsplit
 
 from filelock import FileLock
+from requests import RequestException
 
 from experiments.errors import UserError
 from experiments.recorders.history import Row
@@ -68,22 +71,20 @@ class Tracker:
         if parent is not None:
             tags["mlflow.parentRunId"] = parent
         with _translated(self.uri):
-            from mlflow.entities import Param  # noqa: PLC0415  # MLflow takes seconds to import
-
             run_id = self._client.create_run(experiment_id, tags=tags, run_name=name).info.run_id
-            self._client.log_batch(run_id, params=[Param(key, str(value)) for key, value in params.items()])
+            self._client.log_batch(
+                run_id, params=[_mlflow().entities.Param(key, str(value)) for key, value in params.items()]
+            )
         return str(run_id)
 
     def resume(self, run_id: str) -> bool:
         """Set an earlier run RUNNING again; False if the store has it no more."""
         self.open()
         with _translated(self.uri):
-            from mlflow.exceptions import MlflowException  # noqa: PLC0415
-
             try:
                 if self._client.get_run(run_id).info.lifecycle_stage != "active":
                     return False
-            except MlflowException as error:
+            except _mlflow().exceptions.MlflowException as error:
                 if error.error_code == "RESOURCE_DOES_NOT_EXIST":
                     return False
                 raise
@@ -94,11 +95,10 @@ class Tracker:
         """Log the metrics of epochs, step = epoch."""
         metrics = [(key, value, row) for row in rows for key, value in row.metrics.items()]
         with _translated(self.uri):
-            from mlflow.entities import Metric  # noqa: PLC0415
-
+            metric = _mlflow().entities.Metric
             for start in range(0, len(metrics), 1000):  # the most a call takes
                 part = metrics[start : start + 1000]
-                self._client.log_batch(run_id, [Metric(k, v, row.timestamp_ms, row.epoch) for k, v, row in part])
+                self._client.log_batch(run_id, [metric(k, v, row.timestamp_ms, row.epoch) for k, v, row in part])
 
     def log_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
         """Set tags."""
@@ -187,13 +187,20 @@ def _sqlite_path(uri: str) -> Path | None:
 
 
 def _client(uri: str) -> "MlflowClient":
+    client: MlflowClient = _mlflow().MlflowClient(uri)
+    return client
+
+
+@cache
+def _mlflow() -> ModuleType:
+    """MLflow, imported at first use: it takes seconds, and must find its settings when it comes."""
     for key, value in SETTINGS.items():
         os.environ.setdefault(key, value)
-    from mlflow import MlflowClient  # noqa: PLC0415  # takes seconds
-
+    mlflow = import_module("mlflow")
+    import_module("mlflow.entities")
     for chatty in ("mlflow", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    return MlflowClient(uri)
+    return mlflow
 
 
 @contextlib.contextmanager
@@ -211,11 +218,8 @@ def _one_at_a_time(uri: str) -> Iterator[None]:
 @contextlib.contextmanager
 def _translated(uri: str) -> Iterator[None]:
     """Turn whatever MLflow raises when a store fails into one error with one line."""
-    from mlflow.exceptions import MlflowException  # noqa: PLC0415
-    from requests import RequestException  # noqa: PLC0415
-
     try:
         yield
-    except (MlflowException, RequestException, OSError) as error:
+    except (_mlflow().exceptions.MlflowException, RequestException, OSError) as error:
         first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise TrackerError(f"tracking.uri={public(uri)}: {first_line}") from error

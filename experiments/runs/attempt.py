@@ -10,7 +10,7 @@ import time
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from hashlib import sha256
 from math import ceil
 from typing import Any
@@ -48,34 +48,36 @@ class Attempt:
 
     def train(self) -> Summary:
         """Train to the end, and return what the marker then says."""
-        config, folder = self._config, self._folder
-        dataset = build_dataset(config.data, config.seed)
-        model = build_model(config)
-        optimizer = build_optimizer(config.optimizer, model)
-        write_whole(folder.config, yaml.safe_dump(asdict(config), sort_keys=False))
-        rows = self._take_up(model, optimizer)
-        _log.info(_opening_line(folder, dataset, model))
-        self._tracked.start(self._tags(dataset.digest()), leaves(asdict(config)), rows)
-        with self._closed_if_stopped(), _arithmetic(config.trainer):
-            outcome = self._epochs(model, optimizer, dataset, rows)
-        summary: Summary = {
-            "identity": folder.identity,
-            "outcome": outcome,
-            "final": rows[-1].metrics | best(rows) if rows else {},
-            "weights.sha256": weights_digest(model),
-            "data.sha256": dataset.digest(),
-        }
-        draw_learning_curve(rows, f"run {folder.identity} ({outcome})", folder.learning_curve)
-        self._finish_tracking(rows, summary)
-        folder.failure.unlink(missing_ok=True)
-        write_json(folder.finished, summary)
+        write_whole(self._folder.config, yaml.safe_dump(asdict(self._config), sort_keys=False))
+        with self._closed_if_stopped():
+            model = build_model(self._config)
+            optimizer = build_optimizer(self._config.optimizer, model)
+            rows = self._take_up(model, optimizer)
+            self._start_tracking(rows)
+            dataset = build_dataset(self._config.data, self._config.seed)
+            data_digest = dataset.digest()
+            self._tracked.log_tags({"data.sha256": data_digest})
+            _log.info(_opening_line(self._folder, dataset, model))
+            with _arithmetic(self._config.trainer):
+                outcome = self._epochs(model, optimizer, dataset, rows)
+            summary: Summary = {
+                "identity": self._folder.identity,
+                "outcome": outcome,
+                "final": rows[-1].metrics | best(rows) if rows else {},
+                "weights.sha256": weights_digest(model),
+                "data.sha256": data_digest,
+            }
+            draw_learning_curve(rows, f"run {self._folder.identity} ({outcome})", self._folder.learning_curve)
+            self._finish_tracking(rows, summary)
+            self._folder.failure.unlink(missing_ok=True)
+            write_json(self._folder.finished, summary)
         return summary
 
     def show(self, summary: Summary) -> None:
         """Show a finished run in a store that does not show all of it yet."""
         if not self._tracked.complete:
             rows = self._history.rows()
-            self._tracked.start(self._tags(summary["data.sha256"]), leaves(asdict(self._config)), rows)
+            self._start_tracking(rows)
             self._finish_tracking(rows, summary)
 
     def _take_up(self, model: Module, optimizer: Optimizer) -> list[Row]:
@@ -135,15 +137,16 @@ class Attempt:
             self._tracked.finish("FAILED", {"outcome": "failed"}, [], [self._folder.failure, self._folder.log])
             raise
 
+    def _start_tracking(self, rows: Sequence[Row]) -> None:
+        tags = {"identity": self._folder.identity, "code.sha256": code_digest()}
+        self._tracked.start(tags, leaves(asdict(self._config)), rows)
+
     def _finish_tracking(self, rows: Sequence[Row], summary: Summary) -> None:
         folder = self._folder
-        last = [Row(rows[-1].epoch, best(rows), rows[-1].timestamp_ms, rows[-1].weights_sha256)] if rows else []
-        tags = {"outcome": summary["outcome"], "weights.sha256": summary["weights.sha256"]}
+        last = [replace(rows[-1], metrics=best(rows))] if rows else []
+        tags = {key: summary[key] for key in ("outcome", "weights.sha256", "data.sha256")}
         files = [folder.config, folder.history, folder.learning_curve, folder.log]
         self._tracked.finish("FINISHED", tags, last, files)
-
-    def _tags(self, data_digest: str) -> dict[str, str]:
-        return {"identity": self._folder.identity, "code.sha256": code_digest(), "data.sha256": data_digest}
 
 
 def best(rows: Sequence[Row]) -> dict[str, float]:
