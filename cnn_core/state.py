@@ -35,7 +35,7 @@ def load_state(path: Path) -> dict[str, Array]:
         OSError: there is no such file, or it cannot be read.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
     except (ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
         raise ValueError(f"{path} is not a whole .npz file of plain arrays: {error}") from error
