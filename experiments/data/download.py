@@ -10,7 +10,6 @@ from os import fsync
 from pathlib import Path
 from time import sleep
 from typing import BinaryIO
-from urllib.parse import urlsplit
 
 import requests
 from filelock import FileLock
@@ -56,7 +55,7 @@ def fetch(urls: Sequence[str], target: Path, *, sha256: str, mend: str = "") -> 
             f"{target}: cannot be written: {error.strerror}. Choose a folder that can be (data.root)."
         ) from error
     if not target.exists():
-        tried = "; ".join(f"{urlsplit(url).netloc}: {failure}" for url, failure in failures.items())
+        tried = "; ".join(f"{url}: {failure}" for url, failure in failures.items())
         raise DataError(f"cannot download {target.name} ({tried}).\n{mend or f'Put it into {target.parent} by hand.'}")
 
 
