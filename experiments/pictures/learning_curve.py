@@ -14,7 +14,8 @@ _COLOURS = {"train": "#1f6feb", "val": "#8250df", "test": "#bc4c00"}
 
 def draw_learning_curve(rows: Sequence[Row], title: str, path: Path) -> None:
     """Draw the curves of every part of the data that was measured, and write them as PNG."""
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    figure = Figure(figsize=(9, 3.6))
+    figure.subplots_adjust(left=0.06, right=0.98, top=0.82, bottom=0.14, wspace=0.16)
     figure.suptitle(title, fontsize=11)
     left, right = figure.subplots(1, 2)
     for axes, quantity in ((left, "loss"), (right, "accuracy")):

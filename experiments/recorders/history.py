@@ -46,7 +46,13 @@ class History:
         return rows
 
     def keep(self, epochs: int) -> list[Row]:
-        """Forget everything after this many epochs, and return what is left."""
+        """Forget everything after this many epochs, and return what is left.
+
+        Raises:
+            ValueError: there are fewer; nothing is forgotten then.
+        """
         rows = self.rows()[:epochs]
+        if len(rows) < epochs:
+            raise ValueError(f"{self._path} has {len(rows)} epochs, but {epochs} are expected")
         write_whole(self._path, "".join(json.dumps(asdict(row)) + "\n" for row in rows))
         return rows

@@ -57,7 +57,7 @@ class TrackedRun:
 
     def log_row(self, row: Row) -> None:
         """Show one more epoch."""
-        self._try(lambda: self._tracker.log_rows(self._known_run_id(), [row]))
+        self._try(lambda: self._log_row(row))
 
     def finish(self, status: Status, tags: Mapping[str, str], final: Sequence[Row], files: Sequence[Path]) -> None:
         """Show the run's end, its final metrics and its files; nothing where it never began."""
@@ -65,15 +65,28 @@ class TrackedRun:
             self._try(lambda: self._finish(status, tags, final, files))
 
     def _start(self, tags: Mapping[str, str], params: Mapping[str, Any], rows: Sequence[Row]) -> None:
-        if self.run_id is None or not self._tracker.resume(self.run_id):
+        if self.run_id is None or not self._taken_up(self.run_id, len(rows)):
             part = self._part
             if part is not None:
                 tags = {**tags, "sweep.id": part.sweep_id, "sweep.overrides": part.overrides}
-            self.run_id = self._tracker.start(
-                self._name, tags=tags, params=params, parent=part.parent if part else None
-            )
-        self._remember(complete=False)
+            self.run_id = self._tracker.create(self._name, tags=tags, parent=part.parent if part else None)
+        self._remember(epochs=len(rows))
+        self._tracker.log_params(self.run_id, params)
         self._tracker.log_rows(self.run_id, rows)
+
+    def _taken_up(self, run_id: str, epochs: int) -> bool:
+        """Go on with the MLflow run that showed the last attempt, unless it shows epochs that were lost since."""
+        if not self._tracker.resume(run_id):
+            return False
+        if self._entry().get("epochs", 0) > epochs:
+            self._tracker.log_tags(run_id, {"outcome": "interrupted"})
+            self._tracker.finish(run_id, "KILLED")
+            return False
+        return True
+
+    def _log_row(self, row: Row) -> None:
+        self._remember(epochs=row.epoch)
+        self._tracker.log_rows(self._known_run_id(), [row])
 
     def _finish(self, status: Status, tags: Mapping[str, str], final: Sequence[Row], files: Sequence[Path]) -> None:
         run_id = self._known_run_id()
@@ -100,6 +113,7 @@ class TrackedRun:
         entry = (read_json(self._book) or {}).get(self._key)
         return entry if isinstance(entry, dict) else {}
 
-    def _remember(self, *, complete: bool) -> None:
-        book = read_json(self._book) or {}
-        write_json(self._book, {**book, self._key: {"run_id": self.run_id, "complete": complete}})
+    def _remember(self, **known: Any) -> None:
+        """Note what the store shows: how many epochs at the most, and whether all of the run."""
+        entry = {**self._entry(), "run_id": self.run_id, "complete": False, **known}
+        write_json(self._book, {**(read_json(self._book) or {}), self._key: entry})

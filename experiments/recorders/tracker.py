@@ -64,18 +64,20 @@ class Tracker:
                 self._experiment_id = self._find_or_create_experiment()
         return self._experiment_id
 
-    def start(self, name: str, *, tags: Mapping[str, str], params: Mapping[str, Any], parent: str | None = None) -> str:
+    def create(self, name: str, *, tags: Mapping[str, str], parent: str | None = None) -> str:
         """Create a run, RUNNING, and return its id."""
         experiment_id = self.open()
         tags = {**tags, "mlflow.source.name": "experiments.train", "mlflow.source.type": "LOCAL"}
         if parent is not None:
             tags["mlflow.parentRunId"] = parent
         with _translated(self.uri):
-            run_id = self._client.create_run(experiment_id, tags=tags, run_name=name).info.run_id
-            self._client.log_batch(
-                run_id, params=[_mlflow().entities.Param(key, str(value)) for key, value in params.items()]
-            )
-        return str(run_id)
+            return str(self._client.create_run(experiment_id, tags=tags, run_name=name).info.run_id)
+
+    def log_params(self, run_id: str, params: Mapping[str, Any]) -> None:
+        """Log parameters; the same again changes nothing."""
+        with _translated(self.uri):
+            param = _mlflow().entities.Param
+            self._client.log_batch(run_id, params=[param(key, str(value)) for key, value in params.items()])
 
     def resume(self, run_id: str) -> bool:
         """Set an earlier run RUNNING again; False if the store has it no more."""

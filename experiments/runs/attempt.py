@@ -50,9 +50,7 @@ class Attempt:
         """Train to the end, and return what the marker then says."""
         write_whole(self._folder.config, yaml.safe_dump(asdict(self._config), sort_keys=False))
         with self._closed_if_stopped():
-            model = build_model(self._config)
-            optimizer = build_optimizer(self._config.optimizer, model)
-            rows = self._take_up(model, optimizer)
+            model, optimizer, rows = self._take_up()
             self._start_tracking(rows)
             dataset = build_dataset(self._config.data, self._config.seed)
             data_digest = dataset.digest()
@@ -80,18 +78,23 @@ class Attempt:
             self._start_tracking(rows)
             self._finish_tracking(rows, summary)
 
-    def _take_up(self, model: Module, optimizer: Optimizer) -> list[Row]:
-        """Load the last checkpoint into model and optimizer and return the epochs it has behind it."""
-        if not self._folder.checkpoint.exists():
-            return self._history.keep(0)
+    def _take_up(self) -> tuple[Module, Optimizer, list[Row]]:
+        """Build model and optimizer, as they were after the last checkpoint, with the epochs it has behind it."""
+        model, optimizer = self._build()
         try:
             epoch = load_checkpoint(self._folder.checkpoint, model, optimizer)
+            rows = self._history.keep(epoch)
+        except FileNotFoundError:
+            return model, optimizer, self._history.keep(0)
         except ValueError as error:
             _log.warning("%s\nThe run begins anew.", error)
-            return self._history.keep(0)
-        rows = self._history.keep(epoch)
+            return *self._build(), self._history.keep(0)
         _log.info("run %s was stopped; going on after epoch %d", self._folder.identity, epoch)
-        return rows
+        return model, optimizer, rows
+
+    def _build(self) -> tuple[Module, Optimizer]:
+        model = build_model(self._config)
+        return model, build_optimizer(self._config.optimizer, model)
 
     def _epochs(self, model: Module, optimizer: Optimizer, dataset: Dataset, rows: list[Row]) -> str:
         """Train and record the epochs that are left, adding to the rows; return the outcome."""

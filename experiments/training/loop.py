@@ -69,13 +69,15 @@ def train(
         `val/` and `test/`; `time/epoch_s` (training and evaluation), `time/images_per_s` (training alone).
 
     Raises:
-        DivergedError: the loss of a batch is not finite.
+        DivergedError: a loss is not finite.
     """
     for epoch in range(finished_epochs + 1, plan.epochs + 1):
         begun = time.perf_counter()
         train_loss = _train_epoch(model, optimizer, dataset, plan, epoch, watch)
         trained = time.perf_counter()
         metrics = {"train/loss": train_loss} | _evaluations(model, dataset, plan)
+        if not all(map(isfinite, metrics.values())):
+            raise DivergedError(f"the loss is no longer finite after epoch {epoch}")
         metrics["time/epoch_s"] = time.perf_counter() - begun
         metrics["time/images_per_s"] = len(dataset.train) / (trained - begun)
         yield EpochResult(epoch, metrics)
@@ -84,10 +86,11 @@ def train(
 def evaluate(model: Module, images: Images, scale: float, plan: Plan) -> tuple[float, float]:
     """Mean loss and accuracy over all images, each image counting the same."""
     loss, total_loss, correct = CrossEntropyLoss(), 0.0, 0.0
-    for x, labels in batches(images, size=plan.evaluation_batch_size, scale=scale, dtype=plan.dtype):
-        logits = model.forward(x)
-        total_loss += loss.forward(logits, labels) * len(labels)
-        correct += accuracy(logits, labels) * len(labels)
+    with _quiet():
+        for x, labels in batches(images, size=plan.evaluation_batch_size, scale=scale, dtype=plan.dtype):
+            logits = model.forward(x)
+            total_loss += loss.forward(logits, labels) * len(labels)
+            correct += accuracy(logits, labels) * len(labels)
     return total_loss / len(images), correct / len(images)
 
 
@@ -95,7 +98,7 @@ def _train_epoch(model: Module, optimizer: Optimizer, dataset: Dataset, plan: Pl
     loss, total = CrossEntropyLoss(), 0.0
     order = stream(plan.seed, "order", epoch).permutation(len(dataset.train))
     supply = batches(dataset.train, size=plan.batch_size, scale=dataset.scale, dtype=plan.dtype, order=order)
-    with np.errstate(over="ignore", invalid="ignore"):  # divergence is noticed by the loss
+    with _quiet():
         for number, (x, labels) in enumerate(watch(supply, epoch), start=1):
             batch_loss = loss.forward(model.forward(x), labels)
             if not isfinite(batch_loss):
@@ -104,6 +107,11 @@ def _train_epoch(model: Module, optimizer: Optimizer, dataset: Dataset, plan: Pl
             optimizer.step()
             total += batch_loss * len(labels)
     return total / len(dataset.train)
+
+
+def _quiet() -> np.errstate:
+    """No warnings of overflow: divergence is noticed by the loss."""
+    return np.errstate(over="ignore", invalid="ignore")
 
 
 def _evaluations(model: Module, dataset: Dataset, plan: Plan) -> dict[str, float]:
