@@ -47,11 +47,13 @@ def output_size(size: int, kernel: int, stride: int, padding: int) -> int:
     """Positions a window takes along one side: ⌊(size + 2·padding - kernel) / stride⌋ + 1.
 
     Raises:
-        ValueError: the window is larger than the padded side.
+        ValueError: the window is larger than the padded side, or there is no such window, step or padding.
 
     >>> output_size(28, kernel=3, stride=1, padding=1)
     28
     """
+    if min(kernel, stride) < 1 or padding < 0:
+        raise ValueError(f"kernel and stride must be at least 1 and padding 0, got {kernel}, {stride} and {padding}")
     padded = size + 2 * padding
     if kernel > padded:
         raise ValueError(f"a kernel of {kernel} does not fit into an input of {size} padded to {padded}")

@@ -11,14 +11,12 @@ def accuracy(logits: Array, labels: Array) -> float:
         labels: `(N,)` integers.
 
     Raises:
-        ValueError: there are no images, or the counts differ.
+        ValueError: there are no images, or the shapes do not fit.
 
     >>> import numpy as np
     >>> accuracy(np.array([[0.1, 0.9], [0.8, 0.2]]), np.array([1, 1]))
     0.5
     """
-    if len(labels) == 0 or len(logits) != len(labels):
-        raise ValueError(
-            f"accuracy needs as many labels as logits and at least one, got {len(labels)} and {len(logits)}"
-        )
+    if logits.ndim != 2 or labels.shape != logits.shape[:1] or len(labels) == 0:
+        raise ValueError(f"accuracy needs logits (N, classes) and labels (N,), got {logits.shape} and {labels.shape}")
     return float((logits.argmax(axis=1) == labels).mean())

@@ -5,7 +5,7 @@ part of the result. So the bits are the same for every number of threads, provid
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from typing import NamedTuple, TypeVar
@@ -40,15 +40,26 @@ def threads(count: int) -> Iterator[None]:
 
 
 def for_each(function: Callable[[Item], object], blocks: Sequence[Item]) -> None:
-    """Call the function on every block, this thread taking its share; return when all are done."""
+    """Call the function on every block, this thread taking its share; return when all are done.
+
+    What a block hands out in its turn runs on the block's own thread. An error reaches the caller when no block runs
+    any more.
+    """
     crew = _crew.get()
     if crew is None or len(blocks) == 1:
         _run(function, blocks)
         return
     shares = [blocks[i :: crew.size] for i in range(1, min(crew.size, len(blocks)))]
-    # The context carries np.errstate, among others, to the other threads.
-    others = [crew.executor.submit(copy_context().run, _run, function, share) for share in shares]
-    _run(function, blocks[0 :: crew.size])
+    token = _crew.set(None)
+    try:
+        # The context carries np.errstate, among others, to the other threads.
+        others = [crew.executor.submit(copy_context().run, _run, function, share) for share in shares]
+        try:
+            _run(function, blocks[0 :: crew.size])
+        finally:
+            wait(others)
+    finally:
+        _crew.reset(token)
     for other in others:
         other.result()
 

@@ -34,6 +34,12 @@ class Sequential(Module):
             dy = layer.backward(dy)
         first.parameter_gradients(dy)
 
+    def input_gradient(self, dy: Array) -> Array:
+        """Walk back through all layers, leaving the parameters' gradients as they are."""
+        for layer in reversed(self.layers.values()):
+            dy = layer.input_gradient(dy)
+        return dy
+
     def backward(self, dy: Array) -> Array:
         """Walk back through all layers, to the gradient of the input."""
         for layer in reversed(self.layers.values()):

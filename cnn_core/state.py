@@ -1,8 +1,11 @@
-"""Named arrays in a `.npz` file, written whole or not at all and read without pickle."""
+"""Named arrays in a `.npz` file, written whole or not at all, read without pickle, and refused if a bit has changed."""
 
 import os
 import zipfile
+import zlib
 from collections.abc import Mapping
+from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +16,18 @@ from cnn_core.layout import Array
 def save_state(path: Path, state: Mapping[str, Array]) -> None:
     """Write named arrays; a file of that name is replaced in one step, so a reader never meets half of it.
 
+    The file is a plain `.npz`; the archive's comment is a digest of its directory, whose entries have no checksum.
+
     Raises:
         OSError: the folder cannot be written to; what was there before is still there.
+        ValueError: an array holds objects.
     """
     draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
     try:
-        with draft.open("wb") as file:
+        with draft.open("w+b") as file:
             np.savez(file, allow_pickle=False, **state)
+            with zipfile.ZipFile(file, "a") as archive:
+                archive.comment = _directory_digest(archive)
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
@@ -28,14 +36,34 @@ def save_state(path: Path, state: Mapping[str, Array]) -> None:
 
 
 def load_state(path: Path) -> dict[str, Array]:
-    """Read named arrays.
+    """Read named arrays, from `save_state` or any `.npz`.
 
     Raises:
         ValueError: the file is damaged, is no `.npz`, or holds pickled objects, which are never read.
-        OSError: there is no such file, or it cannot be read.
+        OSError: there is no such file, or it cannot be opened.
     """
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
-    except (ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
-        raise ValueError(f"{path} is not a whole .npz file of plain arrays: {error}") from error
+    with path.open("rb") as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                if archive.comment not in (b"", _directory_digest(archive)):
+                    raise ValueError("its directory has changed")  # noqa: TRY301  # said below, with the path
+                return {info.filename.removesuffix(".npy"): _array(archive, info) for info in archive.infolist()}
+        except (ValueError, EOFError, OSError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+            raise ValueError(f"{path} is not a whole .npz file of plain arrays: {error}") from error
+
+
+def _directory_digest(archive: zipfile.ZipFile) -> bytes:
+    """SHA-256 over the entries' names and checksums."""
+    entries = "\n".join(f"{info.filename} {info.CRC}" for info in archive.infolist())
+    return sha256(entries.encode()).hexdigest().encode()
+
+
+def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Array:
+    """Read one array to its last byte, which is when its checksum is compared."""
+    if not info.filename.endswith(".npy"):
+        raise ValueError(f"{info.filename} is not an array")
+    content = BytesIO(archive.read(info))
+    array: Array = np.lib.format.read_array(content, allow_pickle=False)
+    if content.read(1):
+        raise ValueError(f"{info.filename} goes on behind its array")
+    return array
