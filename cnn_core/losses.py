@@ -26,11 +26,13 @@ class CrossEntropyLoss:
             labels: `(N,)` integers below `classes`.
 
         Raises:
-            ValueError: counts differ, or a label is out of range.
+            ValueError: counts differ, or a label is no integer or out of range.
         """
         count, classes = logits.shape
         if labels.shape != (count,):
             raise ValueError(f"{count} rows of logits need labels of shape ({count},), got {labels.shape}")
+        if not np.issubdtype(labels.dtype, np.integer):
+            raise ValueError(f"labels must be integers, got {labels.dtype}")
         if labels.min() < 0 or labels.max() >= classes:
             raise ValueError(f"labels must lie in 0..{classes - 1}, got {labels.min()}..{labels.max()}")
         # A complex logit (gradcheck) is ranked by its real part; the shift cancels exactly.

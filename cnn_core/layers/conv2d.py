@@ -61,8 +61,8 @@ class Conv2d(Module):
         if x.ndim != 4 or x.shape[1] != w.shape[1]:
             raise ValueError(f"Conv2d needs (N, {w.shape[1]}, H, W), got {x.shape}")
         x = batch_last(x)
-        self._input_shape = x.shape
         size = [output_size(*side) for side in zip(x.shape[1:3], w.shape[2:], self.stride, self.padding, strict=True)]
+        self._input_shape = x.shape
         self._padded = kernels.pad(x, self.padding, self.buffers)
         y = self.buffers.empty("y", (len(w), *size, x.shape[3]), np.result_type(x, w, b))
         kernels.correlate(self._padded, w, self.stride, bias=b, out=y, buffers=self.buffers)

@@ -37,8 +37,9 @@ class MaxPool2d(Module):
         """
         if x.ndim != 4:
             raise ValueError(f"MaxPool2d needs (N, C, H, W), got {x.shape}")
-        self._x = x = batch_last(x)
+        x = batch_last(x)
         self._y = y = self.buffers.empty("y", self._y_shape(x), x.dtype)
+        self._x = x
         first, *others = self._windows(x)
         y[...] = first
         for other in others:

@@ -1,0 +1,1 @@
+"""Specification of `cnn_core`, checked against loops over images and pixels, hand arithmetic and derivatives."""

@@ -1,0 +1,103 @@
+"""What layers refuse, and that the message carries the values and the rule."""
+
+import re
+
+import numpy as np
+import pytest
+
+from cnn_core import Conv2d, Linear, MaxPool2d, Module, Sequential
+from cnn_core.layout import output_size
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize(
+    ("channels", "kernel", "stride", "padding"),
+    [
+        ((0, 1), 3, 1, 0),
+        ((1, 0), 3, 1, 0),
+        ((1, 1), 0, 1, 0),
+        ((1, 1), (3, 0), 1, 0),
+        ((1, 1), 3, 0, 0),
+        ((1, 1), 3, (1, 0), 0),
+        ((1, 1), 3, 1, -1),
+        ((1, 1), 3, 1, (0, -1)),
+    ],
+)
+def test_conv_of_nothing(
+    channels: tuple[int, int], kernel: int | tuple[int, int], stride: int | tuple[int, int], padding: int
+) -> None:
+    def both(value: int | tuple[int, int]) -> tuple[int, int]:
+        return value if isinstance(value, tuple) else (value, value)
+
+    values = f"channels {channels[0]} → {channels[1]}, kernel {both(kernel)}, stride {both(stride)}"
+    rule = "kernel and stride ≥ 1 and padding ≥ 0"
+    with pytest.raises(ValueError, match=f"{rule}, got {re.escape(values)}, padding {re.escape(str(both(padding)))}$"):
+        Conv2d(*channels, kernel, stride=stride, padding=padding, rng=RNG)
+
+
+@pytest.mark.parametrize("shape", [(2, 6, 6), (2, 2, 6, 6), (6,), (1, 2, 3, 6, 6)])
+def test_conv_input_of_other_dimensions_or_channels(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"needs (N, 3, H, W), got {shape}")):
+        Conv2d(3, 1, 3, rng=RNG).forward(np.zeros(shape, np.float32))
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 2, 9), (1, 1, 9, 2)])
+def test_image_smaller_than_the_kernel(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="kernel of 5 does not fit into an input of 2 padded to 4"):
+        Conv2d(1, 1, 5, padding=1, rng=RNG).forward(np.zeros(shape, np.float32))
+
+
+@pytest.mark.parametrize(("kernel", "stride"), [(0, None), ((2, 0), None), (2, 0), (2, (1, -1))])
+def test_pool_of_nothing(kernel: int | tuple[int, int], stride: int | tuple[int, int] | None) -> None:
+    with pytest.raises(ValueError, match="MaxPool2d needs kernel and stride ≥ 1, got"):
+        MaxPool2d(kernel, stride)
+
+
+def test_pool_input_without_four_dimensions() -> None:
+    with pytest.raises(ValueError, match=re.escape("MaxPool2d needs (N, C, H, W), got (4, 4)")):
+        MaxPool2d(2).forward(np.zeros((4, 4)))
+
+
+def test_image_smaller_than_the_pooling_window() -> None:
+    with pytest.raises(ValueError, match="kernel of 3 does not fit into an input of 2 padded to 2"):
+        MaxPool2d(3).forward(np.zeros((1, 1, 3, 2)))
+
+
+@pytest.mark.parametrize(("inputs", "outputs"), [(0, 1), (1, 0), (-1, 2)])
+def test_linear_of_nothing(inputs: int, outputs: int) -> None:
+    with pytest.raises(ValueError, match=f"at least one feature in and out, got {inputs} and {outputs}"):
+        Linear(inputs, outputs, rng=RNG)
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 4), (1, 3, 1, 1)])
+def test_linear_input_of_other_width_or_dimensions(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"Linear(3, 2) needs (N, 3), got {shape}")):
+        Linear(3, 2, rng=RNG).forward(np.zeros(shape, np.float32))
+
+
+def test_sequential_of_nothing() -> None:
+    with pytest.raises(ValueError, match="at least one layer"):
+        Sequential()
+
+
+@pytest.mark.parametrize(
+    ("size", "kernel", "stride", "padding", "expected"),
+    [(28, 3, 1, 1, 28), (28, 3, 1, 0, 26), (28, 2, 2, 0, 14), (7, 2, 2, 0, 3), (5, 5, 3, 0, 1), (4, 2, 3, 1, 2)],
+)
+def test_output_size_counts_the_places_of_a_window(
+    size: int, kernel: int, stride: int, padding: int, expected: int
+) -> None:
+    places = [start for start in range(0, size + 2 * padding, stride) if start + kernel <= size + 2 * padding]
+    assert len(places) == expected
+    assert output_size(size, kernel, stride, padding) == expected
+
+
+@pytest.mark.parametrize(
+    "layer", [Conv2d(1, 1, 3, rng=np.random.default_rng(0), dtype=np.float64), MaxPool2d(3)], ids=["conv", "pool"]
+)
+def test_refused_input_leaves_the_last_forward_pass_to_go_back_over(layer: Module) -> None:
+    y = layer.forward(np.ones((2, 1, 6, 6)))
+    with pytest.raises(ValueError, match="does not fit"):
+        layer.forward(np.ones((2, 1, 2, 2)))
+    assert layer.backward(np.ones_like(y)).shape == (2, 1, 6, 6)
