@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ import requests
 
 from experiments.command_line import carried_out, parser, tracking_uri
 from experiments.errors import UserError
-from experiments.recorders.tracker import SETTINGS, TrackerError, links
+from experiments.recorders.tracker import SETTINGS, links
 from experiments.terminal import stderr, stdout
 
 _HOST = "127.0.0.1"
@@ -33,18 +34,18 @@ def main(words: list[str] | None = None) -> int:
     )
     arguments.add_argument("--port", type=int, default=5000, help="where the server listens (default: 5000)")
     chosen = arguments.parse_args(words)
-    return carried_out(lambda: _serve(tracking_uri(chosen), chosen.port, chosen.outputs_dir / "ui.log"))
+    return carried_out(lambda: _serve(tracking_uri(chosen), chosen.port))
 
 
-def _serve(uri: str, port: int, log: Path) -> None:
-    try:
-        pages = links(uri)
-    except TrackerError as error:
-        raise UserError(str(error)) from error
+def _serve(uri: str, port: int) -> None:
+    if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
+        raise UserError(f"{uri}: there is no store yet; python -m experiments.train makes one")
+    pages = links(uri)
     if urlsplit(uri).scheme in ("http", "https"):
-        _print_links(uri.rstrip("/"), pages)
+        _print_links(public(uri).rstrip("/"), pages)
         return
     _refuse_taken(port)
+    log = Path(tempfile.gettempdir()) / f"mlflow-ui-{os.getpid()}.log"
     with log.open("w") as sink:
         server = subprocess.Popen(_command(uri, port), env={**os.environ, **SETTINGS}, stdout=sink, stderr=sink)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

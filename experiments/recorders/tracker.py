@@ -7,6 +7,7 @@ active run of the process can redirect a run. Rows carry their own timestamps: u
 import contextlib
 import logging
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib import import_module
@@ -24,6 +25,7 @@ from experiments.recorders.history import Row
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+_PATIENCE = 120.0  # seconds to wait for another process that makes the store ready
 SWEEP_SIZE = "sweep.size"  # the tag that tells a sweep's own run from its children
 Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 
@@ -160,7 +162,7 @@ def links(uri: str) -> dict[str, str]:
             pages[f"experiment {found.name}"] = page
             if sweeps := client.search_runs([found.experiment_id], f"tags.`{SWEEP_SIZE}` != ''", max_results=1):
                 children = quote(f"tags.`mlflow.parentRunId` = '{sweeps[0].info.run_id}'")
-                pages[f"its latest {sweeps[0].info.run_name}"] = f"{page}&searchFilter={children}"
+                pages[f"experiment {found.name}, latest {sweeps[0].info.run_name}"] = f"{page}&searchFilter={children}"
     return pages
 
 
@@ -174,14 +176,13 @@ def absolute_uri(uri: str) -> str:
     return uri if path is None else f"sqlite:///{path.absolute()}"
 
 
-def public(uri: str) -> str:
-    """The URI as it may be shown: without user and password.
+def public(text: str) -> str:
+    """A URI, or a text with URIs in it, as it may be shown: without users and passwords.
 
     >>> public("postgresql://user:secret@db:5432/mlflow")
     'postgresql://db:5432/mlflow'
     """
-    parts = urlsplit(uri)
-    return uri if "@" not in parts.netloc else parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    return re.sub(r"://[^/\s]*@", "://", text)
 
 
 def _sqlite_path(uri: str) -> Path | None:
@@ -213,7 +214,7 @@ def _one_at_a_time(uri: str) -> Iterator[None]:
         yield
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{path}.lock"):
+    with FileLock(f"{path}.lock", timeout=_PATIENCE):
         yield
 
 
@@ -224,4 +225,4 @@ def _translated(uri: str) -> Iterator[None]:
         yield
     except (_mlflow().exceptions.MlflowException, RequestException, OSError) as error:
         first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise TrackerError(f"tracking.uri={public(uri)}: {first_line}") from error
+        raise TrackerError(f"tracking.uri={public(uri)}: {public(first_line)}") from error

@@ -26,6 +26,7 @@ from experiments.files import write_json, write_whole
 from experiments.pictures.learning_curve import draw_learning_curve
 from experiments.recorders.history import History, Row
 from experiments.recorders.tracked_run import TrackedRun
+from experiments.recorders.tracker import public
 from experiments.runs.folder import RunFolder
 from experiments.runs.identity import code_digest
 from experiments.terminal import progress
@@ -48,7 +49,7 @@ class Attempt:
 
     def train(self) -> Summary:
         """Train to the end, and return what the marker then says."""
-        write_whole(self._folder.config, yaml.safe_dump(asdict(self._config), sort_keys=False))
+        write_whole(self._folder.config, yaml.safe_dump(self._shown(), sort_keys=False))
         with self._closed_if_stopped():
             model, optimizer, rows = self._take_up()
             self._start_tracking(rows)
@@ -142,7 +143,12 @@ class Attempt:
 
     def _start_tracking(self, rows: Sequence[Row]) -> None:
         tags = {"identity": self._folder.identity, "code.sha256": code_digest()}
-        self._tracked.start(tags, leaves(asdict(self._config)), rows)
+        self._tracked.start(tags, leaves(self._shown()), rows)
+
+    def _shown(self) -> dict[str, Any]:
+        """The configuration as it may be shown: what opens the tracking server stays out of it."""
+        tracking = replace(self._config.tracking, uri=public(self._config.tracking.uri))
+        return asdict(replace(self._config, tracking=tracking))
 
     def _finish_tracking(self, rows: Sequence[Row], summary: Summary) -> None:
         folder = self._folder
