@@ -18,7 +18,7 @@ import requests
 
 from experiments.command_line import carried_out, parser, tracking_uri
 from experiments.errors import UserError
-from experiments.recorders.tracker import SETTINGS, links
+from experiments.recorders.tracker import SETTINGS, links, public
 from experiments.terminal import stderr, stdout
 
 _HOST = "127.0.0.1"
