@@ -13,6 +13,8 @@ from rich.table import Table
 
 Item = TypeVar("Item")
 
+_UNBOUNDED = 10_000  # columns
+
 stderr = Console(stderr=True, soft_wrap=True)
 stdout = Console(soft_wrap=True)
 
@@ -28,7 +30,7 @@ class TerminalHandler(logging.Handler):
 
 def print_table(table: Table) -> None:
     """Print a table to stdout; where that is a file or a pipe, nothing is cut to the width of a screen."""
-    (stdout if stdout.is_terminal else Console(width=200)).print(table)
+    (stdout if stdout.is_terminal else Console(width=_UNBOUNDED)).print(table)
 
 
 def progress(items: Iterable[Item], *, total: int, label: str) -> Iterator[Item]:
