@@ -127,7 +127,7 @@ def _row_blocks(windows: Array) -> list[slice]:
     """Cut the output rows into blocks whose columns fit the cache, one row at least."""
     rows = windows.shape[3]
     bytes_per_row = windows.size // rows * windows.itemsize
-    return slices(rows, max(1, _BLOCK_BYTES // bytes_per_row))
+    return slices(rows, max(1, _BLOCK_BYTES // max(1, bytes_per_row)))
 
 
 def _spread(length: int, kernel: int, stride: int, padding: int, room: int) -> tuple[slice, slice]:

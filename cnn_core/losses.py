@@ -26,8 +26,10 @@ class CrossEntropyLoss:
             labels: `(N,)` integers below `classes`.
 
         Raises:
-            ValueError: counts differ, or a label is no integer or out of range.
+            ValueError: there are no logits, counts differ, or a label is no integer or out of range.
         """
+        if logits.ndim != 2 or len(logits) == 0:
+            raise ValueError(f"logits must be (N, classes) with at least one row, got {logits.shape}")
         count, classes = logits.shape
         if labels.shape != (count,):
             raise ValueError(f"{count} rows of logits need labels of shape ({count},), got {labels.shape}")

@@ -78,15 +78,23 @@ class Module:
             ValueError: a name is missing or unknown, or a shape or dtype differs; nothing is changed then.
         """
         own = dict(self.named_parameters())
-        if own.keys() != state.keys():
-            missing, unknown = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
-            raise ValueError(f"the state does not fit the model: missing {missing}, unknown {unknown}")
-        for name, parameter in own.items():
-            found, expected = state[name], parameter.value
-            if (found.shape, found.dtype) != (expected.shape, expected.dtype):
-                raise ValueError(
-                    f"{name} must be {expected.dtype} of shape {expected.shape}, "
-                    f"got {found.dtype} of shape {found.shape}"
-                )
+        check_fit({name: parameter.value for name, parameter in own.items()}, state)
         for name, parameter in own.items():
             parameter.value[...] = state[name]
+
+
+def check_fit(expected: Mapping[str, Array], found: Mapping[str, Array]) -> None:
+    """Check that a state has the expected names, shapes and dtypes.
+
+    Raises:
+        ValueError: naming what is missing, unknown or different.
+    """
+    if expected.keys() != found.keys():
+        missing, unknown = sorted(expected.keys() - found.keys()), sorted(found.keys() - expected.keys())
+        raise ValueError(f"the state does not fit: missing {missing}, unknown {unknown}")
+    for name, array in expected.items():
+        if (found[name].shape, found[name].dtype) != (array.shape, array.dtype):
+            raise ValueError(
+                f"{name} must be {array.dtype} of shape {array.shape}, "
+                f"got {found[name].dtype} of shape {found[name].shape}"
+            )

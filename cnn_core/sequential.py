@@ -18,6 +18,8 @@ class Sequential(Module):
         super().__init__()
         if not layers:
             raise ValueError("Sequential needs at least one layer")
+        for name in layers.keys() & {"layers", "buffers"}:
+            raise ValueError(f"a layer cannot be called {name}, which is an attribute of Sequential's own")
         self.layers = layers
         vars(self).update(layers)
 

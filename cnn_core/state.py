@@ -1,13 +1,16 @@
-"""Named arrays in a `.npz` file, written whole or not at all, read without pickle, and refused if a bit has changed."""
+"""Named arrays in a `.npz` file, written whole or not at all, read without pickle, and refused where damaged."""
 
 import os
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from errno import EINVAL
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
+from uuid import uuid4
 
 import numpy as np
 
@@ -23,13 +26,23 @@ def save_state(path: Path, state: Mapping[str, Array]) -> None:
         OSError: the folder cannot be written to; what was there before is still there.
         ValueError: an array holds objects.
     """
-    draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
+    with replaced(path) as draft, draft.open("w+b") as file:
+        np.savez(file, allow_pickle=False, **state)
+        with zipfile.ZipFile(file, "a") as archive:
+            archive.comment = _directory_digest(archive)
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """Yield a draft beside a file; left without an error, it takes the file's place in one step, safe on the disk.
+
+    Raises:
+        OSError: the folder cannot be written to; the file is what it was, and no draft is left.
+    """
+    draft = path.with_name(f"{path.name}.{uuid4().hex}.draft")
     try:
-        with draft.open("w+b") as file:
-            np.savez(file, allow_pickle=False, **state)
-            with zipfile.ZipFile(file, "a") as archive:
-                archive.comment = _directory_digest(archive)
-            file.flush()
+        yield draft
+        with draft.open("rb") as file:
             os.fsync(file.fileno())
         draft.replace(path)
     finally:
@@ -50,6 +63,8 @@ def load_state(path: Path) -> dict[str, Array]:
                     raise ValueError("its directory has changed")  # noqa: TRY301  # said below, with the path
                 return {info.filename.removesuffix(".npy"): _array(archive, info) for info in archive.infolist()}
         except (ValueError, EOFError, OSError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+            if isinstance(error, OSError) and error.errno not in (None, EINVAL):  # the disk's fault, not the file's
+                raise
             raise ValueError(f"{path} is not a whole .npz file of plain arrays: {error}") from error
 
 

@@ -1,4 +1,4 @@
-"""What the commands besides `train` have in common: where the runs are, and how a mistake is answered."""
+"""What commands have in common: how a mistake is answered and, besides `train`, where the runs are."""
 
 import argparse
 from collections.abc import Callable
@@ -40,11 +40,20 @@ def carried_out(command: Callable[[], None]) -> int:
     """Call a command and return its exit code; a mistake of the user ends in a message, not in a traceback."""
     try:
         command()
-    except UserError as error:
-        return complain(str(error), FAILED)
     except KeyboardInterrupt:
         return INTERRUPTED
+    except Exception as error:  # an error of the program is raised again
+        return answered(error)
     return 0
+
+
+def answered(error: Exception) -> int:
+    """Print an error that the user can mend, and return the exit code it ends with; raise any other again."""
+    if isinstance(error, UserError):
+        return complain(str(error), FAILED)
+    if isinstance(error, OSError) and error.filename is not None:
+        return complain(f"{error.filename}: {error.strerror}; is outputs_dir a folder that can be written to?", FAILED)
+    raise error
 
 
 def complain(message: str, code: int) -> int:

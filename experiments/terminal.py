@@ -33,8 +33,8 @@ def print_table(table: Table) -> None:
     (stdout if stdout.is_terminal else Console(width=_UNBOUNDED)).print(table)
 
 
-def progress(items: Iterable[Item], *, total: int, label: str) -> Iterator[Item]:
+def progress(items: Iterable[Item], *, total: int, label: str, shown: bool = True) -> Iterator[Item]:
     """Yield the items, showing how far it is and how long it will take; the bar is gone afterwards."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=stderr, transient=True, disable=not stderr.is_terminal) as bar:
+    with Progress(*columns, console=stderr, transient=True, disable=not (shown and stderr.is_terminal)) as bar:
         yield from bar.track(items, total=total, description=label)

@@ -13,11 +13,10 @@ from types import FrameType
 import hydra
 from omegaconf import DictConfig
 
-from experiments.command_line import FAILED, INTERRUPTED, MISUSED, carried_out, complain
+from experiments.command_line import INTERRUPTED, MISUSED, answered, carried_out, complain
 from experiments.config.composition import register, typed
 from experiments.config.explanation import explain, is_composition_error
 from experiments.config.places import CONF
-from experiments.errors import UserError
 
 PLUGINS = Path(__file__).resolve().parent / "plugins"
 
@@ -36,9 +35,7 @@ def main() -> int:
     except Exception as error:  # an error of the program is raised again
         if is_composition_error(error) and not wants_traceback:
             return complain(explain(error, sys.argv[1:]), MISUSED)
-        if isinstance(error, UserError):
-            return complain(str(error), FAILED)
-        raise
+        return answered(error)
     return 0
 
 

@@ -11,7 +11,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 from urllib.parse import urlsplit
 
 import requests
@@ -45,19 +47,29 @@ def _serve(uri: str, port: int) -> None:
         _print_links(public(uri).rstrip("/"), pages)
         return
     _refuse_taken(port)
+    signal.signal(signal.SIGTERM, _interrupt)
     log = Path(tempfile.gettempdir()) / f"mlflow-ui-{os.getpid()}.log"
     with log.open("w") as sink:
-        server = subprocess.Popen(_command(uri, port), env={**os.environ, **SETTINGS}, stdout=sink, stderr=sink)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        # A session of its own, so that the workers of the server can be ended with it.
+        server = subprocess.Popen(
+            _command(uri, port), env={**os.environ, **SETTINGS}, stdout=sink, stderr=sink, start_new_session=True
+        )
     try:
         address = f"http://{_HOST}:{port}"
         _await(address, server, log)
         _print_links(address, pages)
         stderr.print("Ctrl-C ends the server.", highlight=False)
-        server.wait()
+        raise UserError(f"MLflow's server ended with exit code {server.wait()}; see {log}")
+    except KeyboardInterrupt:
+        pass  # the way to end it
     finally:
-        server.terminate()
+        with suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGTERM)
         server.wait()
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def _command(uri: str, port: int) -> Sequence[str]:

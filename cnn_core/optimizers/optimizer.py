@@ -6,7 +6,7 @@ import numpy as np
 
 from cnn_core.buffers import Buffers
 from cnn_core.layout import Array
-from cnn_core.module import Parameter
+from cnn_core.module import Parameter, check_fit
 from cnn_core.parallel import for_each, slices
 
 _BLOCK_ELEMENTS = 2**14
@@ -73,11 +73,9 @@ class Optimizer:
         """Take up a state of the same optimizer over parameters of the same shapes.
 
         Raises:
-            ValueError: names or shapes differ; nothing is changed then.
+            ValueError: names, shapes or dtypes differ; nothing is changed then.
         """
-        own = self.state_dict()
-        if own.keys() != state.keys() or any(own[name].shape != state[name].shape for name in own):
-            raise ValueError(f"the state does not fit the optimizer: expected {sorted(own)}, got {sorted(state)}")
+        check_fit(self.state_dict(), state)
         self.steps = int(state["steps"])
         for name, slot in self.state.items():
             for i, array in enumerate(slot):

@@ -37,8 +37,7 @@ def _by_last_part(keys: dict[str, str] | list[str], section: str) -> dict[str, s
 
 def _known_keys() -> dict[str, str]:
     """Each key and where it is found: `optimizer.beta1` in `optimizer=adam`."""
-    keys = {path.name: "config" for path in CONF.iterdir() if path.is_dir() and path.name.isidentifier()}
-    keys = {key: place for key, place in keys.items() if key not in ("hydra", "__pycache__")}
+    keys = dict.fromkeys((*SECTIONS, "experiment", "sweep"), "config")
     for path in [*CONF.glob("*/*.yaml"), CONF / "config.yaml"]:
         content: dict[str, Any] = OmegaConf.to_container(OmegaConf.load(path))  # type: ignore[assignment]
         content.pop("defaults", None)

@@ -5,7 +5,6 @@ Nothing here checks more than types, see `experiments.config.validation`.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 ImageShape = tuple[int, int, int]
 
@@ -57,15 +56,20 @@ class AdamConfig(OptimizerConfig):
 
 @dataclass
 class DataConfig:
-    """A data set and how it is cut. `shape` and `classes` are known without reading it."""
+    """A data set and how it is cut. What its images look like is known without reading it."""
 
     name: str
     batch_size: int
     validation_fraction: float
     root: str
 
-    shape: ClassVar[ImageShape] = (1, 28, 28)
-    class_count: ClassVar[int] = 10
+    def image_shape(self) -> ImageShape:
+        """(C, H, W) of every image."""
+        return 1, 28, 28
+
+    def class_count(self) -> int:
+        """How many classes the labels tell apart."""
+        return 10
 
 
 @dataclass
@@ -87,7 +91,9 @@ class FashionMnistConfig(DataConfig):
 class DigitsConfig(DataConfig):
     """See `experiments.data.digits`."""
 
-    shape: ClassVar[ImageShape] = (1, 8, 8)
+    def image_shape(self) -> ImageShape:
+        """(C, H, W) of every image."""
+        return 1, 8, 8
 
 
 @dataclass
@@ -100,6 +106,14 @@ class SyntheticConfig(DataConfig):
     channels: int
     height: int
     width: int
+
+    def image_shape(self) -> ImageShape:
+        """(C, H, W) of every image."""
+        return self.channels, self.height, self.width
+
+    def class_count(self) -> int:
+        """How many classes the labels tell apart."""
+        return self.classes
 
 
 @dataclass
@@ -169,15 +183,3 @@ ALTERNATIVES: dict[str, dict[str, type]] = {
 }
 
 SECTIONS = ("model", "optimizer", "data", "trainer", "tracking", "launcher")  # keys that hold further keys
-
-
-def image_shape(data: DataConfig) -> ImageShape:
-    """(C, H, W) of the data set's images."""
-    if isinstance(data, SyntheticConfig):
-        return data.channels, data.height, data.width
-    return data.shape
-
-
-def class_count(data: DataConfig) -> int:
-    """How many classes the data set's labels tell apart."""
-    return data.classes if isinstance(data, SyntheticConfig) else data.class_count

@@ -13,7 +13,6 @@ from experiments.config.schema import (
     SGDConfig,
     SimpleCNNConfig,
     SyntheticConfig,
-    image_shape,
 )
 from experiments.errors import UserError
 
@@ -87,7 +86,7 @@ def _model(config: Config) -> Iterator[str]:
 def _geometry(model: SimpleCNNConfig, config: Config) -> Iterator[str]:
     try:
         simple_cnn_features(
-            image_shape(config.data),
+            config.data.image_shape(),
             channels=model.channels or [1],
             kernel_size=model.kernel_size,
             stride=model.stride,
@@ -97,7 +96,7 @@ def _geometry(model: SimpleCNNConfig, config: Config) -> Iterator[str]:
     except ValueError as error:
         keys = ("kernel_size", "stride", "padding", "pool")
         values = ", ".join(f"{key}={getattr(model, key)}" for key in keys)
-        yield f"model.{values} on {config.data.name}'s images of {image_shape(config.data)}: {error}"
+        yield f"model.{values} on {config.data.name}'s images of {config.data.image_shape()}: {error}"
 
 
 def _optimizer(config: Config) -> Iterator[str]:

@@ -10,6 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import PercentFormatter
 
+from experiments.pictures.png import save_png
+
 
 def draw_heat_map(grid: pd.DataFrame, title: str, path: Path) -> None:
     """Draw accuracies as a coloured grid, the best cell framed, and write it as PNG.
@@ -29,7 +31,7 @@ def draw_heat_map(grid: pd.DataFrame, title: str, path: Path) -> None:
     axes.set_title(title, fontsize=11)
     _write_values(axes, grid.to_numpy())
     figure.colorbar(image, ax=axes, format=PercentFormatter(1.0, decimals=1))
-    figure.savefig(path, dpi=130, format="png")
+    save_png(figure, path)
 
 
 def _label(value: object) -> str:

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from experiments.pictures.png import save_png
 from experiments.recorders.history import Row
 
 _COLOURS = {"train": "#1f6feb", "val": "#8250df", "test": "#bc4c00"}
@@ -21,7 +22,7 @@ def draw_learning_curve(rows: Sequence[Row], title: str, path: Path) -> None:
     for axes, quantity in ((left, "loss"), (right, "accuracy")):
         _draw(axes, rows, quantity)
     right.yaxis.set_major_formatter(PercentFormatter(1.0))
-    figure.savefig(path, dpi=130, format="png")
+    save_png(figure, path)
 
 
 def _draw(axes: Axes, rows: Sequence[Row], quantity: str) -> None:

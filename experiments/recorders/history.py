@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -34,7 +35,7 @@ class History:
     def rows(self) -> list[Row]:
         """All whole rows in order; a line torn by a crash, and what follows it, does not count."""
         rows: list[Row] = []
-        lines = self._path.read_text(encoding="utf-8").splitlines() if self._path.exists() else []
+        lines = self._path.read_text(encoding="utf-8", errors="replace").splitlines() if self._path.exists() else []
         for line in lines:
             try:
                 row = Row(**json.loads(line))
@@ -56,3 +57,10 @@ class History:
             raise ValueError(f"{self._path} has {len(rows)} epochs, but {epochs} are expected")
         write_whole(self._path, "".join(json.dumps(asdict(row)) + "\n" for row in rows))
         return rows
+
+
+def best(rows: Sequence[Row]) -> dict[str, float]:
+    """Test accuracy and number of the best epoch: by validation accuracy if there is one, else by test accuracy."""
+    key = "val/accuracy" if "val/accuracy" in rows[0].metrics else "test/accuracy"
+    row = max(rows, key=lambda row: row.metrics[key])  # the first of equals
+    return {"best/test_accuracy": row.metrics["test/accuracy"], "best/epoch": row.epoch}

@@ -39,7 +39,7 @@ class TrackedRun:
     def __init__(self, tracker: Tracker, book: Path, name: str, part: SweepPart | None) -> None:
         self._tracker, self._book, self._name, self._part = tracker, book, name, part
         self._key = "|".join([public(tracker.uri), tracker.experiment, part.sweep_id if part else ""])
-        self._lost = False
+        self._lost = part is not None and part.parent is None  # the sweep could not be shown: not without its parent
         self.run_id: str | None = self._entry().get("run_id")
 
     @property
@@ -63,6 +63,13 @@ class TrackedRun:
         """Show the run's end, its final metrics and its files; nothing where it never began."""
         if self.run_id is not None:
             self._try(lambda: self._finish(status, tags, final, files))
+
+    def abandon(self) -> None:
+        """Leave the view of an earlier attempt as it is, closed; the next start makes a new one."""
+        if self.run_id is not None and not self.complete:
+            self.finish("KILLED", {"outcome": "interrupted"}, [], [])
+        self.run_id = None
+        self._remember(epochs=0)
 
     def _start(self, tags: Mapping[str, str], params: Mapping[str, Any], rows: Sequence[Row]) -> None:
         if self.run_id is None or not self._taken_up(self.run_id, len(rows)):

@@ -19,6 +19,7 @@ from urllib.parse import quote, urlsplit
 from filelock import FileLock
 from requests import RequestException
 
+from experiments.config.schema import Config
 from experiments.errors import UserError
 from experiments.recorders.history import Row
 
@@ -62,9 +63,14 @@ class Tracker:
         """Make the store and the experiment ready and return the experiment's id."""
         if self._experiment_id is None:
             with _translated(self.uri), _one_at_a_time(self.uri):
-                self._client = _client(self.uri)
+                self._opened_client = _client(self.uri)
                 self._experiment_id = self._find_or_create_experiment()
         return self._experiment_id
+
+    @property
+    def _client(self) -> "MlflowClient":
+        self.open()
+        return self._opened_client
 
     def create(self, name: str, *, tags: Mapping[str, str], parent: str | None = None) -> str:
         """Create a run, RUNNING, and return its id."""
@@ -76,10 +82,11 @@ class Tracker:
             return str(self._client.create_run(experiment_id, tags=tags, run_name=name).info.run_id)
 
     def log_params(self, run_id: str, params: Mapping[str, Any]) -> None:
-        """Log parameters; the same again changes nothing."""
+        """Log the parameters that are not there yet; MLflow lets none be changed."""
         with _translated(self.uri):
             param = _mlflow().entities.Param
-            self._client.log_batch(run_id, params=[param(key, str(value)) for key, value in params.items()])
+            missing = params.keys() - self._client.get_run(run_id).data.params.keys()
+            self._client.log_batch(run_id, params=[param(key, str(params[key])) for key in sorted(missing)])
 
     def resume(self, run_id: str) -> bool:
         """Set an earlier run RUNNING again; False if the store has it no more."""
@@ -122,17 +129,10 @@ class Tracker:
         with _translated(self.uri):
             self._client.set_terminated(run_id, status)
 
-    def find(self, tag: str, value: str) -> str | None:
-        """The newest run of the experiment with this tag, or None."""
-        experiment_id = self.open()
-        with _translated(self.uri):
-            found = self._client.search_runs([experiment_id], f"tags.`{tag}` = '{value}'", max_results=1)
-        return str(found[0].info.run_id) if found else None
-
     def _find_or_create_experiment(self) -> str:
-        found = self._client.get_experiment_by_name(self.experiment)
+        found = self._opened_client.get_experiment_by_name(self.experiment)
         if found is None:
-            return str(self._client.create_experiment(self.experiment, self._artifact_location()))
+            return str(self._opened_client.create_experiment(self.experiment, self._artifact_location()))
         if found.lifecycle_stage != "active":
             raise TrackerError(
                 f"tracking.experiment={self.experiment}: "
@@ -145,10 +145,12 @@ class Tracker:
         return None if urlsplit(self.uri).scheme in ("http", "https") else self._artifacts.absolute().as_uri()
 
 
-@cache
-def tracker(uri: str, experiment: str, artifacts: Path) -> Tracker:
-    """The tracker of a store and experiment, one a process: opening a store is slow."""
-    return Tracker(uri, experiment, artifacts)
+def tracker(config: Config) -> Tracker:
+    """The tracker of a run's store and experiment, one a process: opening a store is slow."""
+    return _tracker(config.tracking.uri, config.tracking.experiment, Path(config.outputs_dir) / "artifacts")
+
+
+_tracker = cache(Tracker)
 
 
 def links(uri: str) -> dict[str, str]:
@@ -206,6 +208,19 @@ def _mlflow() -> ModuleType:
     return mlflow
 
 
+@cache
+def _store_errors() -> tuple[type[Exception], ...]:
+    """What a store raises when it cannot be reached or used."""
+    return (
+        _mlflow().exceptions.MlflowException,
+        import_module("sqlalchemy.exc").SQLAlchemyError,
+        import_module("alembic.util").CommandError,
+        RequestException,
+        OSError,
+        ImportError,  # a database's driver is not installed
+    )
+
+
 @contextlib.contextmanager
 def _one_at_a_time(uri: str) -> Iterator[None]:
     """Let one process at a time make a SQLite store ready: two at once break a fresh one for good."""
@@ -223,6 +238,6 @@ def _translated(uri: str) -> Iterator[None]:
     """Turn whatever MLflow raises when a store fails into one error with one line."""
     try:
         yield
-    except (_mlflow().exceptions.MlflowException, RequestException, OSError) as error:
+    except _store_errors() as error:
         first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise TrackerError(f"tracking.uri={public(uri)}: {public(first_line)}") from error

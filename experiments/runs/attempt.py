@@ -5,35 +5,34 @@ anywhere, the next attempt goes on after the last checkpoint and ends with the s
 """
 
 import logging
-import os
 import time
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
-from hashlib import sha256
 from math import ceil
 from typing import Any
 
 import yaml
-from threadpoolctl import threadpool_limits
 
-from cnn_core import Module, Optimizer, parallel
+from cnn_core import Module, Optimizer
 from experiments.config.leaves import leaves
-from experiments.config.schema import Config, TrainerConfig
+from experiments.config.schema import Config, JoblibConfig
 from experiments.data.dataset import Dataset
 from experiments.files import write_json, write_whole
 from experiments.pictures.learning_curve import draw_learning_curve
-from experiments.recorders.history import History, Row
+from experiments.recorders.history import History, Row, best
 from experiments.recorders.tracked_run import TrackedRun
 from experiments.recorders.tracker import public
 from experiments.runs.folder import RunFolder
 from experiments.runs.identity import code_digest
+from experiments.runs.lines import epoch_line, opening_line
 from experiments.terminal import progress
+from experiments.training.arithmetic import arithmetic
 from experiments.training.batches import Batch
-from experiments.training.build import build_dataset, build_model, build_optimizer
-from experiments.training.checkpoint import load_checkpoint, save_checkpoint
-from experiments.training.loop import DivergedError, EpochResult, Plan, train
+from experiments.training.build import build_dataset, build_model, build_optimizer, build_plan
+from experiments.training.checkpoint import load_checkpoint, save_checkpoint, weights_digest
+from experiments.training.loop import DivergedError, train
 
 _log = logging.getLogger(__name__)
 
@@ -45,19 +44,21 @@ class Attempt:
 
     def __init__(self, config: Config, folder: RunFolder, tracked: TrackedRun) -> None:
         self._config, self._folder, self._tracked = config, folder, tracked
+        self._shows_bar = not isinstance(config.launcher, JoblibConfig)  # several at once would overwrite each other
         self._history = History(folder.history)
 
     def train(self) -> Summary:
         """Train to the end, and return what the marker then says."""
         write_whole(self._folder.config, yaml.safe_dump(self._shown(), sort_keys=False))
+        self._folder.failure.unlink(missing_ok=True)
         with self._closed_if_stopped():
             model, optimizer, rows = self._take_up()
             self._start_tracking(rows)
             dataset = build_dataset(self._config.data, self._config.seed)
             data_digest = dataset.digest()
             self._tracked.log_tags({"data.sha256": data_digest})
-            _log.info(_opening_line(self._folder, dataset, model))
-            with _arithmetic(self._config.trainer):
+            _log.info(opening_line(self._folder, dataset, model))
+            with arithmetic(self._config):
                 outcome = self._epochs(model, optimizer, dataset, rows)
             summary: Summary = {
                 "identity": self._folder.identity,
@@ -68,7 +69,6 @@ class Attempt:
             }
             draw_learning_curve(rows, f"run {self._folder.identity} ({outcome})", self._folder.learning_curve)
             self._finish_tracking(rows, summary)
-            self._folder.failure.unlink(missing_ok=True)
             write_json(self._folder.finished, summary)
         return summary
 
@@ -76,8 +76,9 @@ class Attempt:
         """Show a finished run in a store that does not show all of it yet."""
         if not self._tracked.complete:
             rows = self._history.rows()
-            self._start_tracking(rows)
-            self._finish_tracking(rows, summary)
+            with self._closed_if_stopped():
+                self._start_tracking(rows)
+                self._finish_tracking(rows, summary)
 
     def _take_up(self) -> tuple[Module, Optimizer, list[Row]]:
         """Build model and optimizer, as they were after the last checkpoint, with the epochs it has behind it."""
@@ -99,19 +100,11 @@ class Attempt:
 
     def _epochs(self, model: Module, optimizer: Optimizer, dataset: Dataset, rows: list[Row]) -> str:
         """Train and record the epochs that are left, adding to the rows; return the outcome."""
-        config = self._config
-        plan = Plan(
-            epochs=config.trainer.epochs,
-            batch_size=config.data.batch_size,
-            evaluation_batch_size=config.trainer.evaluation_batch_size,
-            train_accuracy_images=config.trainer.train_accuracy_images,
-            dtype=config.trainer.dtype,
-            seed=config.seed,
-        )
+        plan = build_plan(self._config)
 
         def watch(batches: Iterable[Batch], epoch: int) -> Iterator[Batch]:
             total = ceil(len(dataset.train) / plan.batch_size)
-            return progress(batches, total=total, label=f"epoch {epoch}/{plan.epochs}")
+            return progress(batches, total=total, label=f"epoch {epoch}/{plan.epochs}", shown=self._shows_bar)
 
         try:
             for result in train(model, optimizer, dataset, plan, finished_epochs=len(rows), watch=watch):
@@ -120,7 +113,7 @@ class Attempt:
                 self._history.append(row)
                 save_checkpoint(self._folder.checkpoint, model, optimizer, result.epoch)
                 self._tracked.log_row(row)
-                _log.info(_epoch_line(result, plan.epochs))
+                _log.info(epoch_line(result, plan.epochs))
         except DivergedError as error:
             _log.warning("diverged: %s", error)
             return "diverged"
@@ -135,9 +128,10 @@ class Attempt:
             self._tracked.finish("KILLED", {"outcome": "interrupted"}, [], [self._folder.log])
             _log.warning("interrupted; the same command goes on after the last epoch")
             raise
-        except BaseException:  # recorded and raised again, whatever it is
-            write_whole(self._folder.failure, traceback.format_exc())
-            _log.debug("failed", exc_info=True)
+        except BaseException as error:  # recorded and raised again, whatever it is
+            _log.error("failed: %s", error)
+            with suppress(OSError):  # the disk may be what failed
+                write_whole(self._folder.failure, traceback.format_exc())
             self._tracked.finish("FAILED", {"outcome": "failed"}, [], [self._folder.failure, self._folder.log])
             raise
 
@@ -156,45 +150,3 @@ class Attempt:
         tags = {key: summary[key] for key in ("outcome", "weights.sha256", "data.sha256")}
         files = [folder.config, folder.history, folder.learning_curve, folder.log]
         self._tracked.finish("FINISHED", tags, last, files)
-
-
-def best(rows: Sequence[Row]) -> dict[str, float]:
-    """Test accuracy and number of the best epoch: by validation accuracy if there is one, else by test accuracy."""
-    key = "val/accuracy" if "val/accuracy" in rows[0].metrics else "test/accuracy"
-    row = max(rows, key=lambda row: row.metrics[key])  # the first of equals
-    return {"best/test_accuracy": row.metrics["test/accuracy"], "best/epoch": row.epoch}
-
-
-def weights_digest(model: Module) -> str:
-    """SHA-256 over every parameter's name, dtype, shape and bytes."""
-    digest = sha256()
-    for name, value in model.state_dict().items():
-        digest.update(f"{name} {value.dtype.str} {value.shape}\n".encode())
-        digest.update(value.tobytes())
-    return digest.hexdigest()
-
-
-@contextmanager
-def _arithmetic(trainer: TrainerConfig) -> Iterator[None]:
-    """BLAS on one thread, whose bits are the same everywhere; the threads are the layers' own."""
-    threads = trainer.threads or len(os.sched_getaffinity(0))
-    with threadpool_limits(1, user_api="blas"), parallel.threads(threads):
-        yield
-
-
-def _opening_line(folder: RunFolder, dataset: Dataset, model: Module) -> str:
-    sizes = [f"{len(dataset.train):,} images to train on"]
-    if dataset.validation is not None:
-        sizes.append(f"{len(dataset.validation):,} to validate")
-    sizes.append(f"{len(dataset.test):,} to test")
-    count = sum(parameter.value.size for parameter in model.parameters())
-    return f"run {folder.identity}: {dataset.name}, {', '.join(sizes)}; {count:,} parameters"
-
-
-def _epoch_line(result: EpochResult, epochs: int) -> str:
-    metrics = result.metrics
-    validation = f"  val {metrics['val/accuracy']:.2%}" if "val/accuracy" in metrics else ""
-    return (
-        f"epoch {result.epoch}/{epochs}  loss {metrics['train/loss']:.4f}  train {metrics['train/accuracy']:.2%}"
-        f"{validation}  test {metrics['test/accuracy']:.2%}  {metrics['time/epoch_s']:.1f} s"
-    )

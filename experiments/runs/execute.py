@@ -24,14 +24,12 @@ class RunResult:
         outcome: `completed` or `diverged`; a run that failed or was interrupted raises instead.
         final: the last epoch's metrics and, as `best/test_accuracy` and `best/epoch`, those of the best.
         run_id: of the MLflow run that shows it, if the store could be reached.
-        repeated: whether it was found finished.
     """
 
     folder: RunFolder
     outcome: str
     final: dict[str, float]
     run_id: str | None
-    repeated: bool
 
 
 def execute(config: Config, *, name: str | None = None, part: SweepPart | None = None) -> RunResult:
@@ -47,21 +45,20 @@ def execute(config: Config, *, name: str | None = None, part: SweepPart | None =
         KeyboardInterrupt: it was interrupted; it is closed as such, and the same call goes on with it.
     """
     folder = RunFolder(Path(config.outputs_dir), identity(config))
-    store = tracker(config.tracking.uri, config.tracking.experiment, Path(config.outputs_dir) / "artifacts")
     with folder.held(on_wait=lambda: _log.info("run %s: another process is at it, waiting", folder.identity)):
+        tracked = TrackedRun(tracker(config), folder.tracked, name or default_name(config), part)
         if config.force:
             folder.clear()
-        tracked = TrackedRun(store, folder.tracked, name or default_name(config), part)
+            tracked.abandon()
         with log_file(folder.log):
             attempt = Attempt(config, folder, tracked)
             summary = folder.summary()
-            repeated = summary is not None
             if summary is None:
                 summary = attempt.train()
             else:
                 _log.info("run %s is already finished; force=true repeats it", folder.identity)
                 attempt.show(summary)
-    return RunResult(folder, summary["outcome"], summary["final"], tracked.run_id, repeated)
+    return RunResult(folder, summary["outcome"], summary["final"], tracked.run_id)
 
 
 def default_name(config: Config) -> str:

@@ -69,7 +69,7 @@ class RunFolder:
 
     def clear(self) -> None:
         """Remove what earlier attempts left; the log goes on."""
-        for path in (self.finished, self.tracked, self.history, self.checkpoint, self.learning_curve, self.failure):
+        for path in (self.finished, self.history, self.checkpoint, self.learning_curve, self.failure):
             path.unlink(missing_ok=True)
 
     @contextmanager

@@ -13,7 +13,7 @@ from experiments.config.schema import Config
 _VERSION = 1  # raise it when the meaning of a key changes without its name or value
 _DIGITS = 12
 _SOURCE = Path(__file__).resolve().parents[2]
-_DECIDING_CODE = ("cnn_core", "experiments/data", "experiments/training")
+_DECIDING_CODE = ("cnn_core", "experiments/data", "experiments/training", "experiments/config/schema.py")
 
 # Keys that say where and how a run is carried out, not what comes of it. All others decide the result.
 WITHOUT_EFFECT = frozenset(
@@ -38,8 +38,8 @@ def identity(config: Config) -> str:
 def code_digest() -> str:
     """SHA-256 of every source file that takes part in computing a result, with its relative path."""
     digest = hashlib.sha256()
-    for folder in _DECIDING_CODE:
-        for path in sorted((_SOURCE / folder).rglob("*.py")):
+    for place in _DECIDING_CODE:
+        for path in sorted((_SOURCE / place).rglob("*.py")) or [_SOURCE / place]:
             digest.update(path.relative_to(_SOURCE).as_posix().encode() + b"\0")
             digest.update(path.read_bytes() + b"\0")
     return digest.hexdigest()

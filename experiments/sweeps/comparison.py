@@ -25,12 +25,18 @@ _METRICS = {
 
 
 def compare(folder: SweepFolder) -> pd.DataFrame:
-    """One row a run, sorted by test accuracy, the best first: what varies, the outcome, the final metrics."""
+    """One row a run: what varies, the outcome, the final metrics.
+
+    Sorted by test accuracy, the best first; behind the completed runs those that came to nothing, whatever accuracy
+    they had on the way.
+    """
     rows = [_row(run, RunFolder(folder.outputs_dir, run["identity"])) for run in folder.runs()]
     frame = pd.DataFrame(rows)
     if ACCURACY not in frame:
         frame[ACCURACY] = float("nan")
-    return frame.sort_values(ACCURACY, ascending=False, na_position="last", kind="stable", ignore_index=True)
+    frame["_rank"] = frame[ACCURACY].where(frame["outcome"] == "completed")
+    frame = frame.sort_values(["_rank", ACCURACY], ascending=False, kind="stable", ignore_index=True)
+    return frame.drop(columns="_rank")
 
 
 def write_comparison(folder: SweepFolder, frame: pd.DataFrame) -> list[Path]:
@@ -40,7 +46,8 @@ def write_comparison(folder: SweepFolder, frame: pd.DataFrame) -> list[Path]:
     varying = folder.varying()
     if len(varying) == 2:
         columns, index = sorted(varying, key=lambda key: key.endswith(".lr"))
-        grid = frame.pivot(index=index, columns=columns, values=ACCURACY)
+        completed = frame.assign(**{ACCURACY: frame[ACCURACY].where(frame["outcome"] == "completed")})
+        grid = completed.pivot(index=index, columns=columns, values=ACCURACY)
         draw_heat_map(grid, f"test accuracy, sweep {folder.sweep_id}", folder.heat_map)
         written.append(folder.heat_map)
     return written
@@ -58,7 +65,7 @@ def table(folder: SweepFolder, frame: pd.DataFrame) -> Table:
         shown.add_column({"identity": "run"}.get(key, key), no_wrap=True)
     for number, row in frame.iterrows():
         cells = [shortest(f"{row[key]}") for key in varying] + [_shown(key, row[key]) for key in metrics]
-        is_best = number == 0 and pd.notna(row[ACCURACY])
+        is_best = number == 0 and row["outcome"] == "completed"
         shown.add_row(*cells, *row[last], style="bold green" if is_best else "")
     return shown
 

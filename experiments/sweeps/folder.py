@@ -49,8 +49,15 @@ class SweepFolder:
         write_json(self.plan, {"sweep.id": self.sweep_id, "runs": runs})
 
     def runs(self) -> list[dict[str, Any]]:
-        """The runs of the plan: `identity`, `name` and, by key, the `overrides` that vary."""
-        return list((read_json(self.plan) or {"runs": []})["runs"])
+        """The runs of the plan: `identity`, `name` and, by key, the `overrides` that vary.
+
+        Raises:
+            UserError: the plan is missing or damaged.
+        """
+        plan = read_json(self.plan)
+        if plan is None or not plan.get("runs"):
+            raise UserError(f"{self.plan}: is missing or damaged; the sweep's command writes it again")
+        return list(plan["runs"])
 
     def varying(self) -> list[str]:
         """The keys whose values vary, in the order of the command line."""

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import product
 
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.types import Override
 
 from experiments.config.schema import Config
@@ -35,7 +35,7 @@ def cells(overrides: Sequence[Override], compose: Callable[[list[str]], Config])
     Raises:
         ConfigError: a combination is impossible, or two are the same run.
     """
-    combinations = BasicSweeper.split_arguments(list(overrides), None)[0]
+    combinations = list(map(list, product(*_values_by_key(overrides).values())))
     settings = [dict(map(_key_and_value, combination)) for combination in combinations]
     varying = [key for key in settings[0] if len({setting[key] for setting in settings}) > 1]
     names = _short_names(varying)
@@ -49,6 +49,20 @@ def cells(overrides: Sequence[Override], compose: Callable[[list[str]], Config])
     ]
     _refuse_repetitions(found, settings)
     return found
+
+
+def _values_by_key(overrides: Sequence[Override]) -> dict[str, list[str]]:
+    """The words for each value of each key; the last override of a key counts."""
+    words = {}
+    for override in overrides:
+        key = override.get_key_element()
+        if override.is_sweep_override():
+            if not override.is_discrete_sweep():
+                raise ConfigError(f"{override.input_line}: a sweep needs values to choose from, {key}=a,b or range(…)")
+            words[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]
+        else:
+            words[key] = [f"{key}={override.get_value_element_as_str()}"]
+    return words
 
 
 def _key_and_value(override: str) -> tuple[str, str]:

@@ -3,12 +3,10 @@
 import hashlib
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 
 from experiments.config.schema import Config, JoblibConfig
-from experiments.data.dataset import DataError
 from experiments.errors import UserError
 from experiments.recorders.tracked_run import SweepPart, TrackedRun
 from experiments.recorders.tracker import SWEEP_SIZE, Status, tracker
@@ -36,6 +34,14 @@ class _Task:
     part: SweepPart
 
 
+@dataclass(frozen=True)
+class _Report:
+    """What came of a cell: whether it has a result, and the line that says so."""
+
+    succeeded: bool
+    line: str
+
+
 def run_sweep(cells: Sequence[Cell]) -> None:
     """Carry out all runs and compare them.
 
@@ -49,13 +55,11 @@ def run_sweep(cells: Sequence[Cell]) -> None:
     folder = SweepFolder(Path(config.outputs_dir), sweep_id(cells))
     folder.write_plan(cells)
     parent = _parent_run(config, folder, len(cells))
-    parent.start({"sweep.id": folder.sweep_id, SWEEP_SIZE: str(len(cells))}, {}, [])
     status: Status = "FAILED"
     try:
-        part = partial(SweepPart, folder.sweep_id, parent.run_id)
-        tasks = [_Task(f"[{i}/{len(cells)}]", cell, part(_words(cell))) for i, cell in enumerate(cells, start=1)]
-        succeeded = all(list(launch(config.launcher, _carry_out, tasks)))
-        status = "FINISHED" if succeeded else "FAILED"
+        parent.start({"sweep.id": folder.sweep_id, SWEEP_SIZE: str(len(cells))}, {}, [])
+        failed = _carry_out_all(config, folder, cells, parent)
+        status = "FAILED" if failed else "FINISHED"
     except KeyboardInterrupt:
         status = "KILLED"
         _log.warning("the sweep was interrupted; the same command goes on with it")
@@ -65,9 +69,8 @@ def run_sweep(cells: Sequence[Cell]) -> None:
         parent.finish(status, {}, [], write_comparison(folder, frame))
         print_table(table(folder, frame))
         stdout.print(_closing_lines(config, folder, parent.run_id), markup=False, highlight=False)
-    if not succeeded:
-        count = int((~frame["outcome"].isin(("completed", "diverged"))).sum())
-        raise SweepFailedError(f"{count} of {len(cells)} runs have no result; the same command tries them again")
+    if failed:
+        raise SweepFailedError(f"{failed} of {len(cells)} runs have no result; the same command tries them again")
 
 
 def sweep_id(cells: Sequence[Cell]) -> str:
@@ -77,26 +80,39 @@ def sweep_id(cells: Sequence[Cell]) -> str:
 
 def _parent_run(config: Config, folder: SweepFolder, runs: int) -> TrackedRun:
     """The run under which MLflow shows the sweep's runs."""
-    store = tracker(config.tracking.uri, config.tracking.experiment, Path(config.outputs_dir) / "artifacts")
     varying = " × ".join(key.rpartition(".")[2] for key in folder.varying())
-    return TrackedRun(store, folder.tracked, f"sweep {varying} ({runs} runs)" if varying else "sweep (1 run)", None)
+    name = f"sweep {varying} ({runs} runs)" if varying else "sweep (1 run)"
+    return TrackedRun(tracker(config), folder.tracked, name, None)
 
 
-def _carry_out(task: _Task) -> bool:
-    """Carry out one cell, and say whether it has a result."""
-    cell, config = task.cell, task.cell.config
-    if isinstance(config.launcher, JoblibConfig):  # several runs share the cores; the bits are the same
-        config = replace(config, trainer=replace(config.trainer, threads=1))
-    _log.info("%s %s", task.position, cell.name)
+def _carry_out_all(config: Config, folder: SweepFolder, cells: Sequence[Cell], parent: TrackedRun) -> int:
+    """Carry out all cells and return how many have no result."""
+    tasks = [
+        _Task(f"[{number}/{len(cells)}]", cell, SweepPart(folder.sweep_id, parent.run_id, _words(cell)))
+        for number, cell in enumerate(cells, start=1)
+    ]
+    failed = 0
+    for report in launch(config.launcher, _carry_out, tasks):
+        failed += not report.succeeded
+        if isinstance(config.launcher, JoblibConfig):  # what a worker logs is seen in its run's log only
+            _log.info(report.line)
+    return failed
+
+
+def _carry_out(task: _Task) -> _Report:
+    """Carry out one cell."""
+    cell, title = task.cell, f"{task.position} {task.cell.name}"
+    _log.info(title)
     try:
-        execute(config, name=cell.name, part=task.part)
-    except DataError as error:
+        result = execute(cell.config, name=cell.name, part=task.part)
+    except UserError as error:
         _log.error("%s", error)
-        return False
-    except Exception:  # a failed run is a row of the table; its traceback is in its folder
+        return _Report(False, f"{title}  failed: {error}")
+    except Exception as error:  # a failed run is a row of the table; its traceback is in its folder
         _log.exception("run %s (%s) failed", cell.identity, cell.name)
-        return False
-    return True
+        return _Report(False, f"{title}  failed: {error!r}")
+    accuracy = result.final.get("test/accuracy")
+    return _Report(True, f"{title}  " + (result.outcome if accuracy is None else f"test {accuracy:.2%}"))
 
 
 def _words(cell: Cell) -> str:

@@ -17,14 +17,13 @@ from experiments.config.schema import (
     SGDConfig,
     SimpleCNNConfig,
     SyntheticConfig,
-    class_count,
-    image_shape,
 )
 from experiments.data.dataset import Dataset
 from experiments.data.digits import load_digits
 from experiments.data.mnist import load_fashion_mnist, load_mnist
 from experiments.data.mnist_5k import load_mnist_5k
 from experiments.data.synthetic import make_synthetic
+from experiments.training.loop import Plan
 from experiments.training.streams import stream
 
 
@@ -48,7 +47,7 @@ def build_dataset(data: DataConfig, seed: int) -> Dataset:
                 train=data.train_size,
                 test=data.test_size,
                 classes=data.classes,
-                shape=image_shape(data),
+                shape=data.image_shape(),
                 seed=seed,
             )
         case _:
@@ -61,8 +60,8 @@ def build_model(config: Config) -> Sequential:
     match config.model:
         case SimpleCNNConfig() as model:
             return simple_cnn(
-                image_shape(config.data),
-                class_count(config.data),
+                config.data.image_shape(),
+                config.data.class_count(),
                 channels=model.channels,
                 kernel_size=model.kernel_size,
                 stride=model.stride,
@@ -98,3 +97,15 @@ def build_optimizer(optimizer: OptimizerConfig, model: Sequential) -> Optimizer:
             )
         case _:
             raise TypeError(f"no optimizer is built from {type(optimizer).__name__}")
+
+
+def build_plan(config: Config) -> Plan:
+    """Gather what the training loop needs to know besides network, optimizer and images."""
+    return Plan(
+        epochs=config.trainer.epochs,
+        batch_size=config.data.batch_size,
+        evaluation_batch_size=config.trainer.evaluation_batch_size,
+        train_accuracy_images=config.trainer.train_accuracy_images,
+        dtype=config.trainer.dtype,
+        seed=config.seed,
+    )

@@ -1,5 +1,6 @@
 """What is needed to go on after an epoch as if never stopped: weights, optimizer state, the epoch's number."""
 
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,15 @@ def load_checkpoint(path: Path, model: Module, optimizer: Optimizer) -> int:
     model.load_state_dict(_part(arrays, _MODEL))
     optimizer.load_state_dict(_part(arrays, _OPTIMIZER))
     return epoch
+
+
+def weights_digest(model: Module) -> str:
+    """SHA-256 over every parameter's name, dtype, shape and bytes."""
+    digest = sha256()
+    for name, value in model.state_dict().items():
+        digest.update(f"{name} {value.dtype.str} {value.shape}\n".encode())
+        digest.update(value.tobytes())
+    return digest.hexdigest()
 
 
 def _part(arrays: dict[str, npt.NDArray[Any]], prefix: str) -> dict[str, npt.NDArray[Any]]:
