@@ -1,4 +1,4 @@
-"""All chance there is, as named streams of one seed. A stream has no state to lose: ask again and it begins anew."""
+"""All chance in training, as named streams of one seed. A stream has no state to lose: asked again, it begins anew."""
 
 from typing import Literal
 
