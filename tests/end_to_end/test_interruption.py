@@ -1,0 +1,65 @@
+"""A run that is told to end in the middle, and the same command again."""
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from experiments.runs.execute import execute
+from tests.end_to_end.conftest import TINY, begin, read_until
+from tests.runner.composed import composed_config
+from tests.runner.doubles import Store
+from tests.runner.stores import make_store
+
+EPOCHS = 40  # seconds of work: the signal comes after the first and long before the last
+
+
+def words(outputs: Path) -> list[str]:
+    return [*TINY, f"trainer.epochs={EPOCHS}", f"outputs_dir={outputs}"]
+
+
+def only_run(outputs: Path) -> Run:
+    client = MlflowClient(f"sqlite:///{outputs}/mlflow.db")
+    experiment = client.get_experiment_by_name("cnn")
+    assert experiment is not None
+    (run,) = client.search_runs([experiment.experiment_id])
+    return run
+
+
+def test_stopped_run_is_closed_and_goes_on_to_the_same_weights(
+    tmp_path: Path, elsewhere: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outputs = tmp_path / "outputs"
+    make_store(outputs, tmp_path_factory)
+    process = begin("train", *words(outputs), cwd=elsewhere)
+    read_until(process.stderr, f"epoch 1/{EPOCHS}")
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert out == ""
+    assert "interrupted; the same command goes on after the last epoch" in err
+    assert "Traceback" not in err
+    stopped = only_run(outputs)
+    assert (stopped.info.status, stopped.data.tags["outcome"]) == ("KILLED", "interrupted")
+    (folder,) = (outputs / "runs").iterdir()
+    done = len((folder / "history.jsonl").read_text().splitlines())
+    assert 1 <= done < EPOCHS
+
+    process = begin("train", *words(outputs), cwd=elsewhere)
+    monkeypatch.setattr("experiments.runs.execute.tracker", lambda *_: Store())
+    undisturbed = execute(composed_config(*words(tmp_path / "undisturbed"))).folder
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert f"going on after epoch {done}" in err
+    finished = only_run(outputs)
+    assert finished.info.run_id == stopped.info.run_id
+    assert (finished.info.status, finished.data.tags["outcome"]) == ("FINISHED", "completed")
+    summary = undisturbed.summary()
+    assert summary is not None
+    assert finished.data.tags["weights.sha256"] == summary["weights.sha256"]
+    history = MlflowClient(f"sqlite:///{outputs}/mlflow.db").get_metric_history(finished.info.run_id, "train/loss")
+    losses = [json.loads(line)["metrics"]["train/loss"] for line in undisturbed.history.read_text().splitlines()]
+    assert [(metric.step, metric.value) for metric in history] == list(enumerate(losses, start=1))

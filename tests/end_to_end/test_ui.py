@@ -1,0 +1,30 @@
+"""The UI is really there when its links are printed, and gone when it is told to end."""
+
+import os
+import re
+import signal
+
+import pytest
+import requests
+
+from tests.end_to_end.conftest import Command, read_until
+
+
+def test_server_answers_when_its_links_are_printed_and_leaves_no_process(
+    commands: dict[str, Command], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    process = commands["ui"].process
+    title, link = read_until(process.stdout, "  http")
+    assert title == "experiment cnn"
+    address = re.fullmatch(r"  (http://127\.0\.0\.1:\d+)/#/experiments/\d+\?workflowType=machine_learning", link)
+    assert address is not None
+    assert requests.get(f"{address[1]}/health", timeout=10).status_code == 200
+    experiment = f"{address[1]}/api/2.0/mlflow/experiments/get-by-name"
+    found = requests.get(experiment, {"experiment_name": "cnn"}, timeout=10)
+    assert found.json()["experiment"]["name"] == "cnn"
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)  # nobody of the group is left

@@ -1,0 +1,70 @@
+"""Command lines that cannot be run: a line or two name key, value and rule, and nothing is written."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.runner.conftest import Command
+
+MISUSED = 2
+
+# words, then what the answer must contain: the key with its value, and the rule
+CASES: list[tuple[str, str, str]] = [
+    # keys that don't exist
+    ("modle.channels=[8]", "modle", "did you mean model"),
+    ("model.chanels=[8]", "model.chanels=[8]", "no such key; did you mean model.channels?"),
+    ("lr=0.1", "lr=0.1", "no such key; did you mean optimizer.lr?"),
+    ("channels=[8]", "channels=[8]", "no such key; did you mean model.channels?"),
+    ("zzz=1", "zzz=1", "no such key"),
+    ("optimizer.beta1=0.5", "optimizer.beta1=0.5", "no such key here, it belongs to optimizer=adam"),
+    ("optimizer=adam optimizer.momentum=0.5", "optimizer.momentum=0.5", "it belongs to optimizer=sgd"),
+    ("+zzz=1", "zzz=1", "no such key"),
+    ("+optimizer.beta1=0.5", "optimizer.beta1=0.5", "it belongs to optimizer=adam"),
+    ("+optimizer.momentun=0.5", "optimizer.momentun=0.5", "no such key; did you mean optimizer.momentum?"),
+    # options that don't exist
+    ("data=mnst", "data=mnst", "must be one of digits, fashion_mnist, mnist, mnist_5k, synthetic; did you mean mnist?"),
+    ("model=null", "model=null", "by name"),
+    # types
+    ("trainer.epochs=abc", "trainer.epochs=abc", "could not be converted to Integer"),
+    ("trainer.epochs=1.5", "trainer.epochs=1.5", "could not be converted to Integer"),
+    ("trainer.epochs=true", "trainer.epochs=true", "could not be converted to Integer"),
+    ("optimizer.lr=true", "optimizer.lr=true", "could not be converted to Float"),
+    ("model.channels=8", "model.channels=8", "not a ListConfig, list or tuple"),
+    ("seed=null", "seed=null", "not Optional"),
+    ("optimizer.lr=${nope}", "optimizer.lr=${nope}", "'nope' not found"),
+    # values
+    ("data.batch_size=0", "data.batch_size=0", "must be at least 1"),
+    ("optimizer.lr=nan", "optimizer.lr=nan", "must be a finite number above 0"),
+    ("model.kernel_size=31", "kernel_size=31", "a kernel of 31 does not fit into an input of 28 padded to 30"),
+    ("optimizer.name=adam", "optimizer.name=adam", "is set by optimizer=…, one of sgd, adam"),
+    # words
+    ("optimizer.lr=0.1,0.2", "optimizer.lr=0.1,0.2", "add -m to sweep over them"),
+    ("optimizer.lr", "optimizer.lr", "KEY=VALUE"),
+    ("model.channels=[", "model.channels=[", "KEY=VALUE"),
+    ("~seed", "~seed", "KEY=VALUE"),
+    ("--config-dir=/no/such/folder", "/no/such/folder", "not found"),
+    # sweeps: every run is checked before the first begins
+    ("-m optimizer.lr=0.1,-1", "optimizer.lr=-1", "must be a finite number above 0"),
+    ("-m optimizer.lr=0.1,0.10", "optimizer.lr=0.1", "two runs of the sweep are the same"),
+    ("-m seed=1,2 data=imagenet", "data=imagenet", "must be one of digits"),
+]
+
+
+@pytest.mark.parametrize(("words", "named", "rule"), CASES, ids=[words for words, _, _ in CASES])
+def test_refused(words: str, named: str, rule: str, train_command: Command, outputs: Path) -> None:
+    code, out, err = train_command(*words.split(), f"outputs_dir={outputs}")
+    assert code == MISUSED
+    assert out == ""
+    assert named in err
+    assert rule in err
+    assert 1 <= len(err.splitlines()) <= 2
+    assert "Traceback" not in err
+    assert not outputs.exists()
+
+
+def test_empty_outputs_dir_is_refused(train_command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, out, err = train_command("data=synthetic", "outputs_dir=")
+    assert (code, out) == (MISUSED, "")
+    assert err == "outputs_dir='': must not be empty\n"
+    assert list(tmp_path.iterdir()) == []

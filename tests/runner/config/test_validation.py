@@ -1,0 +1,155 @@
+"""Which values are possible, alone and together. Faults of type never come so far."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from experiments.config.schema import Config, DigitsConfig, JoblibConfig
+from experiments.config.validation import ConfigError, validate
+from tests.runner.configs import adam, changed, sgd, small_config
+
+NAN, INF = float("nan"), float("inf")
+
+# key, impossible value, what the answer must say of it
+IMPOSSIBLE: list[tuple[str, Any, str]] = [
+    ("model.channels", [], "at least one convolution"),
+    ("model.channels", [0], "each of 1 channel or more"),
+    ("model.channels", [8, -1], "each of 1 channel or more"),
+    ("model.kernel_size", 0, "must be at least 1"),
+    ("model.stride", 0, "must be at least 1"),
+    ("model.padding", -1, "must be at least 0"),
+    ("model.pool", 0, "must be at least 1"),
+    ("model.hidden_size", 0, "must be at least 1"),
+    ("data.batch_size", 0, "must be at least 1"),
+    ("data.batch_size", -64, "must be at least 1"),
+    ("data.validation_fraction", 1.0, "must lie in [0, 1)"),
+    ("data.validation_fraction", -0.1, "must lie in [0, 1)"),
+    ("data.validation_fraction", NAN, "must lie in [0, 1)"),
+    ("data.classes", 1, "must be at least 2"),
+    ("data.channels", 0, "must be at least 1"),
+    ("data.height", 0, "must be at least 1"),
+    ("data.width", 0, "must be at least 1"),
+    ("data.train_size", 2, "must be at least data.classes=3"),
+    ("data.test_size", 0, "must be at least data.classes=3"),
+    ("trainer.epochs", 0, "must be at least 1"),
+    ("trainer.threads", 0, "must be at least 1"),
+    ("trainer.dtype", "float16", "must be one of float32, float64"),
+    ("trainer.train_accuracy_images", 0, "must be at least 1"),
+    ("trainer.evaluation_batch_size", 0, "must be at least 1"),
+    ("seed", -1, "must be at least 0"),
+    ("outputs_dir", "", "must not be empty"),
+    ("tracking.uri", "  ", "must not be empty"),
+    ("tracking.experiment", "", "must not be empty"),
+    ("model.name", "resnet", "is set by model=…"),
+    ("optimizer.name", "adam", "is set by optimizer=…, one of sgd, adam"),
+    ("data.name", "digits", "is set by data=…"),
+    ("launcher.name", "joblib", "is set by launcher=…"),
+    *[("optimizer.lr", value, "must be a finite number above 0") for value in (0.0, -1.0, NAN, INF)],
+    *[("optimizer.weight_decay", value, "must be a finite number, 0 or more") for value in (-1.0, NAN, INF)],
+    *[("optimizer.momentum", value, "must lie in [0, 1)") for value in (1.0, -0.1, NAN)],
+]
+IMPOSSIBLE_ADAM: list[tuple[str, float, str]] = [
+    ("optimizer.beta1", 1.0, "must lie in [0, 1)"),
+    ("optimizer.beta1", -0.1, "must lie in [0, 1)"),
+    ("optimizer.beta2", 1.5, "must lie in [0, 1)"),
+    ("optimizer.eps", 0.0, "must be a finite number above 0"),
+    ("optimizer.eps", INF, "must be a finite number above 0"),
+]
+POSSIBLE: list[dict[str, Any]] = [
+    {"optimizer.momentum": 0.0},
+    {"optimizer.weight_decay": 0.0},
+    {"optimizer.nesterov": True},
+    {"optimizer": adam(beta1=0.0, beta2=0.0)},
+    {"data.validation_fraction": 0.0},
+    {"data.validation_fraction": 0.99},
+    {"data.batch_size": 1},
+    {"data.batch_size": 10**6},  # one batch an epoch
+    {"data.classes": 24, "data.train_size": 24, "data.test_size": 24},
+    {"data.classes": 256, "data.train_size": 256, "data.test_size": 256},
+    {"trainer.threads": None},
+    {"trainer.train_accuracy_images": None},
+    {"trainer.train_accuracy_images": 10**9},
+    {"trainer.dtype": "float64"},
+    {"model.kernel_size": 8},  # 6 + 2·1: just fits, and leaves one position; so do the next two
+    {"model.kernel_size": 6, "model.padding": 0, "model.pool": 1},
+    {"model.pool": 6},
+    {"model.padding": 0},
+    {"seed": 0},
+]
+
+
+def faults(config: Config) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        validate(config)
+    return str(caught.value).splitlines()
+
+
+@pytest.mark.parametrize(("key", "value", "rule"), IMPOSSIBLE)
+def test_impossible_value_is_named_with_its_rule(key: str, value: Any, rule: str, tmp_path: Path) -> None:
+    lines = faults(changed(small_config(tmp_path), {key: value}))
+    (line,) = [line for line in lines if line.startswith(f"{key}=")]
+    assert line.removeprefix(f"{key}=").strip("'").startswith(str(value).strip())
+    assert rule in line
+
+
+@pytest.mark.parametrize(("key", "value", "rule"), IMPOSSIBLE_ADAM)
+def test_impossible_value_of_adam_is_named_with_its_rule(key: str, value: float, rule: str, tmp_path: Path) -> None:
+    config = changed(small_config(tmp_path, optimizer=adam()), {key: value})
+    assert [line for line in faults(config) if line.startswith(f"{key}={value}") and rule in line]
+
+
+@pytest.mark.parametrize("changes", POSSIBLE, ids=str)
+def test_possible_value_passes(changes: dict[str, Any], tmp_path: Path) -> None:
+    if "model.kernel_size" in changes:
+        changes = {"model.pool": 1, **changes}
+    validate(changed(small_config(tmp_path), changes))
+
+
+def test_nesterov_needs_momentum(tmp_path: Path) -> None:
+    (line,) = faults(small_config(tmp_path, optimizer=sgd(momentum=0.0, nesterov=True)))
+    assert line == "optimizer.nesterov=true: needs optimizer.momentum above 0"
+
+
+def test_labels_are_bytes_so_there_are_256_classes_at_most(tmp_path: Path) -> None:
+    (line,) = faults(small_config(tmp_path, data__classes=257, data__train_size=257, data__test_size=257))
+    assert line == "data.classes=257: must be at most 256, labels are bytes"
+
+
+def test_joblib_needs_a_process(tmp_path: Path) -> None:
+    (line,) = faults(small_config(tmp_path, launcher=JoblibConfig("joblib", n_jobs=0)))
+    assert line == "launcher.n_jobs=0: must be at least 1"
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"model__kernel_size": 9}, "a kernel of 9 does not fit into an input of 6 padded to 8"),
+        ({"model__pool": 7}, "a kernel of 7 does not fit into an input of 6"),
+        ({"model__channels": [2, 2, 2]}, "block 3 of 3: a kernel of 2 does not fit into an input of 1"),
+        ({"model__kernel_size": 9, "data__height": 60}, "a kernel of 9 does not fit into an input of 6 padded to 8"),
+        ({"model__stride": 6, "model__pool": 2}, "a kernel of 2 does not fit into an input of 1"),
+    ],
+)
+def test_kernel_or_pooling_larger_than_what_reaches_it_is_refused(
+    changes: dict[str, Any], reason: str, tmp_path: Path
+) -> None:
+    (line,) = faults(small_config(tmp_path, **changes))
+    assert line.startswith("model.kernel_size=")
+    assert "synthetic" in line
+    assert reason in line
+
+
+def test_geometry_is_checked_against_the_data_set_that_was_chosen(tmp_path: Path) -> None:
+    digits = DigitsConfig("digits", batch_size=1, validation_fraction=0.0, root="unused")
+    fits = small_config(tmp_path, data=digits, model__padding=0, model__pool=8, model__kernel_size=1)
+    validate(fits)
+    (line,) = faults(changed(fits, {"model.pool": 9}))
+    assert "digits's images of (1, 8, 8)" in line
+
+
+def test_no_more_than_two_faults_are_shown_and_the_others_counted(tmp_path: Path) -> None:
+    config = small_config(tmp_path, data__batch_size=0, trainer__epochs=0, seed=-1, optimizer__lr=0.0)
+    lines = faults(config)
+    assert len(lines) == 2
+    assert lines[1].endswith(" (and 2 more)")

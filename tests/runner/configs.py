@@ -1,0 +1,62 @@
+"""Small configurations written by hand, without Hydra and its files."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from experiments.config.schema import (
+    AdamConfig,
+    Config,
+    SerialConfig,
+    SGDConfig,
+    SimpleCNNConfig,
+    SyntheticConfig,
+    TrackingConfig,
+    TrainerConfig,
+)
+
+
+def small_config(outputs: Path, **changes: Any) -> Config:
+    """A run of a blink: 24 images of 6×6 in 3 batches, 2 epochs. Keys of `changes` have __ for the dot."""
+    config = Config(
+        model=SimpleCNNConfig("simple_cnn", channels=[2], kernel_size=3, stride=1, padding=1, pool=2, hidden_size=8),
+        optimizer=sgd(),
+        data=SyntheticConfig(
+            "synthetic",
+            batch_size=10,
+            validation_fraction=0.0,
+            root=str(outputs / "data"),
+            train_size=24,
+            test_size=12,
+            classes=3,
+            channels=1,
+            height=6,
+            width=6,
+        ),
+        trainer=TrainerConfig(
+            epochs=2, dtype="float32", threads=1, train_accuracy_images=None, evaluation_batch_size=7
+        ),
+        tracking=TrackingConfig(uri=f"sqlite:///{outputs}/mlflow.db", experiment="cnn"),
+        launcher=SerialConfig("serial"),
+        seed=0,
+        outputs_dir=str(outputs),
+        force=False,
+    )
+    return changed(config, {key.replace("__", "."): value for key, value in changes.items()})
+
+
+def sgd(**changes: Any) -> SGDConfig:
+    return replace(SGDConfig("sgd", lr=0.1, weight_decay=0.0, momentum=0.9, nesterov=False), **changes)
+
+
+def adam(**changes: Any) -> AdamConfig:
+    return replace(AdamConfig("adam", lr=0.01, weight_decay=0.0, beta1=0.9, beta2=0.999, eps=1e-8), **changes)
+
+
+def changed(config: Config, changes: dict[str, Any]) -> Config:
+    """The configuration with other values at these dotted keys."""
+    for key, value in changes.items():
+        group, _, field = key.rpartition(".")
+        inner = replace(getattr(config, group), **{field: value}) if group else value
+        config = replace(config, **{group or field: inner})
+    return config

@@ -1,0 +1,124 @@
+"""The history of a run: every whole line counts, and nothing behind a damaged one."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from experiments.recorders.history import History, Row, best
+
+
+def row(epoch: int) -> Row:
+    return Row(epoch, {"train/loss": 1 / epoch}, timestamp_ms=1000 * epoch, weights_sha256=f"{epoch:064x}")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "history.jsonl"
+
+
+def filled(path: Path, epochs: int = 3) -> History:
+    history = History(path)
+    for epoch in range(1, epochs + 1):
+        history.append(row(epoch))
+    return history
+
+
+def test_line_is_an_object_with_epoch_and_metrics(path: Path) -> None:
+    filled(path, 1)
+    line = json.loads(path.read_text())
+    assert line["epoch"] == 1
+    assert line["metrics"] == {"train/loss": 1.0}
+
+
+def test_rows_come_back_in_order(path: Path) -> None:
+    assert filled(path).rows() == [row(1), row(2), row(3)]
+
+
+def test_numbers_come_back_to_the_bit(path: Path) -> None:
+    history = History(path)
+    values = {"a": 0.1 + 0.2, "b": 5e-324, "c": 1.7976931348623157e308, "d": -0.0}
+    history.append(Row(1, values, 0, ""))
+    assert history.rows()[0].metrics == values
+
+
+def test_missing_file_has_no_rows(path: Path) -> None:
+    assert History(path).rows() == []
+
+
+def test_row_is_on_the_disk_when_appending_returns(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+    fsync = os.fsync
+
+    def spy(file: int) -> None:
+        synced.append(path.read_text())
+        fsync(file)
+
+    monkeypatch.setattr("os.fsync", spy)
+    filled(path, 2)
+    assert [text.count("\n") for text in synced] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "torn",
+    ['{"epoch": 3, "metrics": {"train/l', "", "null", "[]", "3", '{"epoch": 3}', '{"epoch": 3, "something": 1}'],
+)
+def test_torn_line_and_what_follows_do_not_count(torn: str, path: Path) -> None:
+    history = filled(path, 4)
+    lines = path.read_text().splitlines()
+    lines[2] = torn
+    path.write_text("\n".join(lines) + "\n")
+    assert history.rows() == [row(1), row(2)]
+
+
+@pytest.mark.parametrize("order", [(2, 3), (1, 3), (1, 2, 2)])
+def test_epochs_out_of_order_end_the_history(order: tuple[int, ...], path: Path) -> None:
+    history = History(path)
+    for epoch in order:
+        history.append(row(epoch))
+    expected = {(2, 3): [], (1, 3): [row(1)], (1, 2, 2): [row(1), row(2)]}
+    assert history.rows() == expected[order]
+
+
+def test_keeping_forgets_what_comes_after(path: Path) -> None:
+    history = filled(path)
+    assert history.keep(2) == [row(1), row(2)] == history.rows()
+    assert history.keep(0) == [] == history.rows()
+
+
+def test_keeping_removes_a_torn_line_so_that_the_next_row_is_whole(path: Path) -> None:
+    history = filled(path, 2)
+    with path.open("a") as file:
+        file.write('{"epoch": 3, "met')
+    history.keep(2)
+    history.append(row(3))
+    assert history.rows() == [row(1), row(2), row(3)]
+
+
+def test_keeping_more_than_there_is_is_refused_and_changes_nothing(path: Path) -> None:
+    history = filled(path)
+    with pytest.raises(ValueError, match=r"history\.jsonl has 3 epochs, but 9 are expected"):
+        history.keep(9)
+    assert history.rows() == [row(1), row(2), row(3)]
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "best_epoch", "best_accuracy"),
+    [
+        ([{"test/accuracy": 0.5}, {"test/accuracy": 0.7}, {"test/accuracy": 0.6}], 2, 0.7),
+        ([{"test/accuracy": 0.7}, {"test/accuracy": 0.7}], 1, 0.7),
+        (
+            [
+                {"val/accuracy": 0.9, "test/accuracy": 0.5},
+                {"val/accuracy": 0.8, "test/accuracy": 0.7},
+            ],
+            1,
+            0.5,
+        ),
+    ],
+    ids=["by test accuracy", "first of equals", "by validation accuracy"],
+)
+def test_best_epoch(accuracies: list[dict[str, float]], best_epoch: int, best_accuracy: float) -> None:
+    history = [Row(number, metrics, 0, "") for number, metrics in enumerate(accuracies, start=1)]
+    assert best(history) == {"best/test_accuracy": best_accuracy, "best/epoch": best_epoch}

@@ -1,0 +1,232 @@
+"""The tracking store, held against a real one: MLflow over SQLite."""
+
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from experiments.recorders.history import Row
+from experiments.recorders.tracker import Tracker, TrackerError, absolute_uri, links, public, tracker
+from tests.runner.configs import small_config
+
+NOWHERE = "http://user:secret@127.0.0.1:9"  # the port of a service that nobody runs any more
+ROWS = [Row(1, {"train/loss": 2.0, "test/accuracy": 0.5}, 1111, ""), Row(2, {"train/loss": 1.0}, 2222, "")]
+
+
+@pytest.fixture
+def made(store_uri: str, outputs: Path) -> Tracker:
+    return Tracker(store_uri, "cnn", outputs / "artifacts")
+
+
+@pytest.fixture
+def client(store_uri: str) -> MlflowClient:
+    return MlflowClient(store_uri)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+def test_run_begins_with_its_name_tags_and_params(made: Tracker, client: MlflowClient) -> None:
+    run_id = made.create("a name", tags={"identity": "0123"})
+    made.log_params(run_id, {"model.channels": [8, 16], "seed": 0, "none": None})
+    run = client.get_run(run_id)
+    assert (run.info.status, run.info.run_name) == ("RUNNING", "a name")
+    assert run.data.tags["identity"] == "0123"
+    assert run.data.params == {"model.channels": "[8, 16]", "seed": "0", "none": "None"}
+
+
+def test_params_logged_twice_are_no_error(made: Tracker, client: MlflowClient) -> None:
+    run_id = made.create("n", tags={})
+    for _ in range(2):
+        made.log_params(run_id, {"seed": 0})
+    assert client.get_run(run_id).data.params == {"seed": "0"}
+
+
+def test_child_names_its_parent(made: Tracker, client: MlflowClient) -> None:
+    parent = made.create("parent", tags={})
+    child = made.create("child", tags={}, parent=parent)
+    assert client.get_run(child).data.tags["mlflow.parentRunId"] == parent
+    assert "mlflow.parentRunId" not in client.get_run(parent).data.tags
+
+
+def test_rows_have_their_own_epochs_and_times(made: Tracker, client: MlflowClient) -> None:
+    run_id = made.create("n", tags={})
+    made.log_rows(run_id, ROWS)
+    history = client.get_metric_history(run_id, "train/loss")
+    assert [(metric.step, metric.timestamp, metric.value) for metric in history] == [(1, 1111, 2.0), (2, 2222, 1.0)]
+
+
+def test_rows_logged_twice_are_there_once(made: Tracker, client: MlflowClient) -> None:
+    run_id = made.create("n", tags={})
+    made.log_rows(run_id, ROWS[:1])
+    made.log_rows(run_id, ROWS)
+    assert len(client.get_metric_history(run_id, "train/loss")) == 2
+    assert len(client.get_metric_history(run_id, "test/accuracy")) == 1
+
+
+def test_long_history_is_logged_whole(made: Tracker, client: MlflowClient) -> None:
+    run_id = made.create("n", tags={})
+    made.log_rows(run_id, [Row(epoch, {"a": 1.0, "b": 2.0, "c": 3.0}, epoch, "") for epoch in range(1, 501)])
+    for key in "abc":
+        assert [metric.step for metric in client.get_metric_history(run_id, key)] == list(range(1, 501))
+
+
+def test_metric_that_is_no_number_is_no_error(made: Tracker, client: MlflowClient) -> None:
+    run_id = made.create("n", tags={})
+    made.log_rows(run_id, [Row(1, {"nan": float("nan"), "inf": float("inf")}, 0, "")])
+    assert {"nan", "inf"} <= set(client.get_run(run_id).data.metrics)
+
+
+def test_tags_are_set_and_replaced(made: Tracker, client: MlflowClient) -> None:
+    run_id = made.create("n", tags={"outcome": "interrupted"})
+    made.log_tags(run_id, {"outcome": "completed", "weights.sha256": "ab"})
+    tags = client.get_run(run_id).data.tags
+    assert (tags["outcome"], tags["weights.sha256"]) == ("completed", "ab")
+
+
+def test_files_are_artifacts_and_missing_ones_left_out(made: Tracker, client: MlflowClient, tmp_path: Path) -> None:
+    run_id = made.create("n", tags={})
+    (tmp_path / "here.txt").write_text("content")
+    made.log_files(run_id, [tmp_path / "here.txt", tmp_path / "missing.txt"])
+    assert [file.path for file in client.list_artifacts(run_id)] == ["here.txt"]
+
+
+def test_artifacts_lie_where_they_were_asked_for_whatever_the_current_folder(
+    made: Tracker, outputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    run_id = made.create("n", tags={})
+    (tmp_path / "here.txt").write_text("content")
+    made.log_files(run_id, [tmp_path / "here.txt"])
+    assert (outputs / "artifacts" / run_id / "artifacts" / "here.txt").read_text() == "content"
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+@pytest.mark.parametrize("status", ["FINISHED", "FAILED", "KILLED"])
+def test_run_ends_with_its_status(status: str, made: Tracker, client: MlflowClient) -> None:
+    run_id = made.create("n", tags={})
+    made.finish(run_id, status)  # type: ignore[arg-type]
+    info = client.get_run(run_id).info
+    assert info.status == status
+    assert info.end_time is not None
+
+
+def test_ended_run_is_taken_up_again(made: Tracker, client: MlflowClient) -> None:
+    run_id = made.create("n", tags={})
+    made.finish(run_id, "KILLED")
+    assert made.resume(run_id)
+    assert client.get_run(run_id).info.status == "RUNNING"
+
+
+def test_deleted_or_unknown_run_is_not_taken_up(made: Tracker, client: MlflowClient) -> None:
+    run_id = made.create("n", tags={})
+    client.delete_run(run_id)
+    assert not made.resume(run_id)
+    assert not made.resume("0" * 32)
+
+
+def test_run_in_the_surroundings_redirects_nothing(
+    made: Tracker, client: MlflowClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    other = made.create("other", tags={})
+    monkeypatch.setenv("MLFLOW_RUN_ID", other)
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "somewhere else")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/other.db")
+    run_id = made.create("own", tags={})
+    made.log_rows(run_id, ROWS)
+    assert run_id != other
+    assert client.get_run(other).data.metrics == {}
+    assert client.get_run(run_id).data.metrics["train/loss"] == 1.0
+    assert client.get_experiment(client.get_run(run_id).info.experiment_id).name == "cnn"
+    assert not (tmp_path / "other.db").exists()
+
+
+def test_existing_experiment_is_used(made: Tracker, client: MlflowClient, store_uri: str, tmp_path: Path) -> None:
+    assert Tracker(store_uri, "cnn", tmp_path).open() == made.open()
+    assert {found.name for found in client.search_experiments()} == {"Default", "cnn"}
+
+
+def test_deleted_experiment_is_refused_and_named(made: Tracker, client: MlflowClient, store_uri: str) -> None:
+    client.delete_experiment(made.open())
+    with pytest.raises(TrackerError, match=r"^tracking\.experiment=cnn: was deleted in .*; restore it or choose"):
+        Tracker(store_uri, "cnn", Path()).open()
+
+
+def test_tracker_is_one_a_process_for_each_store(store_uri: str, tmp_path: Path) -> None:
+    one, again = (small_config(tmp_path, tracking__uri=store_uri, seed=seed) for seed in (0, 1))
+    other = small_config(tmp_path, tracking__uri=store_uri, tracking__experiment="other")
+    assert tracker(one) is tracker(again)
+    assert tracker(one) is not tracker(other)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_unreachable_server_is_one_line_without_the_password(tmp_path: Path) -> None:
+    with pytest.raises(TrackerError) as caught:
+        Tracker(NOWHERE, "cnn", tmp_path).open()
+    message = str(caught.value)
+    assert message.startswith("tracking.uri=http://127.0.0.1:9: ")
+    assert len(message.splitlines()) == 1
+    assert "secret" not in message
+
+
+def test_impossible_store_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for uri in ("nonsense://somewhere", f"sqlite:///{tmp_path}/file/mlflow.db"):
+        with pytest.raises(TrackerError, match=f"^tracking.uri={uri}: ") as caught:
+            Tracker(uri, "cnn", tmp_path).open()
+        assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("http://localhost:5000", "http://localhost:5000"),
+        ("https://user:secret@example.org/path", "https://example.org/path"),
+        ("https://user:s@cret@example.org:8080", "https://example.org:8080"),
+        ("postgresql://user:secret@db:5432/mlflow", "postgresql://db:5432/mlflow"),
+        ("sqlite:////home/someone@work/mlflow.db", "sqlite:////home/someone@work/mlflow.db"),
+    ],
+)
+def test_users_and_passwords_are_not_shown(uri: str, shown: str) -> None:
+    assert public(uri) == shown
+
+
+def test_relative_database_is_meant_from_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert absolute_uri("sqlite:///mlflow.db") == f"sqlite:///{tmp_path}/mlflow.db"
+    assert Tracker("sqlite:///mlflow.db", "cnn", tmp_path).uri == f"sqlite:///{tmp_path}/mlflow.db"
+
+
+@pytest.mark.parametrize("uri", ["http://localhost:5000", "sqlite:////absolute/mlflow.db", "postgresql://db/mlflow"])
+def test_other_uris_stay_as_they_are(uri: str) -> None:
+    assert absolute_uri(uri) == uri
+
+
+def test_links_lead_to_the_runs_and_to_the_latest_sweep(made: Tracker, store_uri: str) -> None:
+    experiment = made.open()
+    made.create("old sweep", tags={"sweep.size": "2"})
+    parent = made.create("sweep lr (2 runs)", tags={"sweep.size": "2"})
+    made.create("single", tags={}, parent=parent)
+    pages = links(store_uri)
+    page = f"#/experiments/{experiment}?workflowType=machine_learning"
+    assert next(iter(pages.values())) == page
+    assert next(iter(pages)) == "experiment cnn"
+    ((title, address),) = list(pages.items())[1:]
+    assert "sweep lr (2 runs)" in title
+    assert address == f"{page}&searchFilter=tags.%60mlflow.parentRunId%60%20%3D%20%27{parent}%27"
+
+
+def test_links_name_every_experiment_that_has_been_used(store_uri: str, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        Tracker(store_uri, name, tmp_path).create("sweep lr (2 runs)", tags={"sweep.size": "2"})
+    pages = links(store_uri)
+    assert len(pages) == 4
+    assert len(set(pages.values())) == 4
+
+
+def test_store_without_experiments_has_no_links(store_uri: str) -> None:
+    assert links(store_uri) == {}

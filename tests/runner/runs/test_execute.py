@@ -1,0 +1,554 @@
+"""A run from its configuration to its result: skipped, gone on with, begun anew, and closed whatever happens."""
+
+import json
+import logging
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from cnn_core import SGD, Adam
+from experiments.config.leaves import leaves
+from experiments.config.schema import Config
+from experiments.data.dataset import DataError
+from experiments.files import write_json
+from experiments.recorders.tracked_run import SweepPart
+from experiments.runs import attempt
+from experiments.runs.execute import execute
+from experiments.runs.folder import RunFolder
+from experiments.runs.identity import code_digest, identity
+from experiments.terminal import progress
+from experiments.training.build import build_model
+from experiments.training.checkpoint import save_checkpoint, weights_digest
+from experiments.training.loop import DivergedError, train
+from tests.runner.configs import adam, small_config
+from tests.runner.doubles import Store
+
+pytestmark = pytest.mark.usefixtures("store")
+
+Stop = Callable[[int, BaseException], None]
+
+
+@pytest.fixture(autouse=True)
+def picture(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[int], str]]:
+    """What was drawn: the epochs and the title. Real pictures take longer than these runs."""
+    drawn: list[tuple[list[int], str]] = []
+
+    def draw(rows: Any, title: str, path: Path) -> None:
+        drawn.append(([row.epoch for row in rows], title))
+        path.touch()
+
+    monkeypatch.setattr(attempt, "draw_learning_curve", draw)
+    return drawn
+
+
+@pytest.fixture
+def stop_after(monkeypatch: pytest.MonkeyPatch) -> Stop:
+    """`stop_after(1, KeyboardInterrupt())`: it happens once, in the second epoch, before its first batch."""
+
+    def stop(epochs: int, error: BaseException) -> None:
+        def watch(batches: Iterable[Any], *, label: str, **_: Any) -> Iterator[Any]:
+            if label.startswith(f"epoch {epochs + 1}/"):
+                monkeypatch.setattr(attempt, "progress", progress)
+                raise error
+            yield from batches
+
+        monkeypatch.setattr(attempt, "progress", watch)
+
+    return stop
+
+
+def folder_of(config: Config) -> RunFolder:
+    return RunFolder(Path(config.outputs_dir), identity(config))
+
+
+def rows(config: Config) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in folder_of(config).history.read_text().splitlines()]
+
+
+def without_times(config: Config) -> list[dict[str, Any]]:
+    """The history, but for what a clock has put into it."""
+    kept = rows(config)
+    for row in kept:
+        del row["timestamp_ms"], row["metrics"]["time/epoch_s"], row["metrics"]["time/images_per_s"]
+    return kept
+
+
+def epochs_trained(config: Config) -> int:
+    """How many epochs were trained in all attempts together."""
+    return folder_of(config).log.read_text().count(" INFO epoch ")
+
+
+def digest_of(config: Config) -> str:
+    summary = folder_of(config).summary()
+    assert summary is not None
+    return str(summary["weights.sha256"])
+
+
+def interrupted(config: Config, stop_after: Stop, epochs: int) -> None:
+    stop_after(epochs, KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        execute(config)
+
+
+# What a run leaves
+
+
+def test_folder_holds_the_promised_files(outputs: Path) -> None:
+    result = execute(small_config(outputs))
+    names = {path.name for path in result.folder.path.iterdir()}
+    assert names >= {"config.yaml", "history.jsonl", "checkpoint.npz", "train.log", "learning_curve.png"}
+    assert not [name for name in names if "draft" in name]
+
+
+def test_everything_stands_before_the_marker_is_written(
+    outputs: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[set[str], str]] = []
+
+    def spy(path: Path, content: dict[str, Any]) -> None:
+        seen.append(({file.name for file in path.parent.iterdir()}, store.only.status))
+        write_json(path, content)
+
+    monkeypatch.setattr(attempt, "write_json", spy)
+    result = execute(small_config(outputs))
+    ((names, status),) = seen
+    assert names | {"finished.json"} == {file.name for file in result.folder.path.iterdir()}
+    assert status == "FINISHED"
+
+
+def test_picture_is_of_the_whole_history(outputs: Path, picture: list[tuple[list[int], str]]) -> None:
+    result = execute(small_config(outputs))
+    assert picture == [([1, 2], f"run {result.folder.identity} (completed)")]
+
+
+def test_recorded_configuration_is_the_resolved_one(outputs: Path) -> None:
+    config = small_config(outputs)
+    execute(config)
+    assert yaml.safe_load(folder_of(config).config.read_text()) == asdict(config)
+
+
+def test_history_has_an_object_an_epoch(outputs: Path) -> None:
+    config = small_config(outputs)
+    execute(config)
+    assert [row["epoch"] for row in rows(config)] == [1, 2]
+    assert all(set(row) >= {"epoch", "metrics"} for row in rows(config))
+    assert set(rows(config)[0]["metrics"]) == {
+        "train/loss",
+        "train/accuracy",
+        "test/loss",
+        "test/accuracy",
+        "time/epoch_s",
+        "time/images_per_s",
+    }
+
+
+def test_validation_split_is_measured_too(outputs: Path) -> None:
+    config = small_config(outputs, data__validation_fraction=0.25)
+    execute(config)
+    assert {"val/loss", "val/accuracy"} <= set(rows(config)[0]["metrics"])
+
+
+def test_digest_is_of_the_weights_in_the_checkpoint(outputs: Path) -> None:
+    config = small_config(outputs)
+    execute(config)
+    with np.load(folder_of(config).checkpoint) as arrays:
+        weights = {name.removeprefix("model/"): arrays[name] for name in arrays.files if name.startswith("model/")}
+        assert int(arrays["epoch"]) == 2
+    model = build_model(config)
+    model.load_state_dict(weights)
+    assert weights_digest(model) == digest_of(config) == rows(config)[-1]["weights_sha256"]
+
+
+def test_result_says_how_accurate_it_is(outputs: Path) -> None:
+    config = small_config(outputs, trainer__epochs=3)
+    result = execute(config)
+    last = rows(config)[-1]["metrics"]
+    accuracies = [row["metrics"]["test/accuracy"] for row in rows(config)]
+    assert result.outcome == "completed"
+    assert result.final["test/accuracy"] == last["test/accuracy"]
+    assert result.final["best/test_accuracy"] == max(accuracies)
+    assert result.final["best/epoch"] == accuracies.index(max(accuracies)) + 1
+
+
+def test_log_has_a_line_an_epoch_with_its_time(outputs: Path) -> None:
+    config = small_config(outputs)
+    execute(config)
+    lines = [line for line in folder_of(config).log.read_text().splitlines() if " epoch " in line]
+    assert len(lines) == 2
+    assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} INFO epoch \d/2 ", line) for line in lines)
+
+
+def test_same_run_elsewhere_is_the_same_to_the_bit(outputs: Path) -> None:
+    one = small_config(outputs / "one")
+    other = small_config(outputs / "other", trainer__threads=2)
+    execute(one)
+    execute(other)
+    assert digest_of(one) == digest_of(other)
+    assert without_times(one) == without_times(other)
+
+
+def test_other_seed_is_another_result(outputs: Path) -> None:
+    one, other = small_config(outputs), small_config(outputs, seed=1)
+    execute(one)
+    execute(other)
+    assert digest_of(one) != digest_of(other)
+
+
+# What is finished is not repeated
+
+
+def test_finished_run_is_skipped_and_says_so(outputs: Path, caplog: pytest.LogCaptureFixture) -> None:
+    config = small_config(outputs)
+    first = execute(config)
+    before = folder_of(config).history.read_bytes()
+    again = execute(config)
+    assert again == first
+    assert epochs_trained(config) == 2
+    assert folder_of(config).history.read_bytes() == before
+    assert f"run {first.folder.identity} is already finished; force=true repeats it" in caplog.text
+
+
+def test_finished_run_reads_no_data(outputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = small_config(outputs)
+    execute(config)
+    monkeypatch.setattr(attempt, "build_dataset", lambda *_: pytest.fail("data were read"))
+    execute(config)
+    assert epochs_trained(config) == 2
+
+
+def test_force_repeats_a_finished_run(outputs: Path, store: Store) -> None:
+    config = small_config(outputs)
+    first = execute(config)
+    before = digest_of(config)
+    again = execute(small_config(outputs, force=True))
+    assert epochs_trained(config) == 4
+    assert again.run_id != first.run_id
+    assert [run.status for run in store.runs.values()] == ["FINISHED", "FINISHED"]
+    assert digest_of(config) == before
+    assert len(rows(config)) == 2
+
+
+def test_key_without_effect_finds_the_same_run(outputs: Path) -> None:
+    config = small_config(outputs)
+    execute(config)
+    execute(small_config(outputs, trainer__threads=2))
+    assert epochs_trained(config) == 2
+    execute(small_config(outputs, optimizer__lr=0.2))
+    assert len(list((outputs / "runs").iterdir())) == 2
+
+
+# What was stopped goes on
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+@pytest.mark.parametrize("epochs", [0, 1, 2])
+def test_interrupted_run_goes_on_as_if_never_stopped(
+    epochs: int, optimizer: str, outputs: Path, stop_after: Stop
+) -> None:
+    changes = {"trainer__epochs": 3} | ({"optimizer": adam()} if optimizer == "adam" else {})
+    config = small_config(outputs / "stopped", **changes)
+    undisturbed = small_config(outputs / "undisturbed", **changes)
+    interrupted(config, stop_after, epochs)
+    kept = rows(config)
+    assert len(kept) == epochs
+    assert folder_of(config).summary() is None
+    execute(config)
+    execute(undisturbed)
+    assert epochs_trained(config) == 3
+    assert rows(config)[:epochs] == kept
+    assert without_times(config) == without_times(undisturbed)
+    assert digest_of(config) == digest_of(undisturbed)
+
+
+def test_run_that_goes_on_says_where(outputs: Path, stop_after: Stop, caplog: pytest.LogCaptureFixture) -> None:
+    config = small_config(outputs)
+    interrupted(config, stop_after, 1)
+    caplog.clear()
+    execute(config)
+    assert f"run {identity(config)} was stopped; going on after epoch 1" in caplog.text
+    assert "epoch 1/2" not in caplog.text
+
+
+def test_run_stopped_after_its_last_epoch_is_only_finished(outputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = small_config(outputs)
+    with monkeypatch.context() as patch:
+        patch.setattr(attempt, "draw_learning_curve", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            execute(config)
+    before = folder_of(config).history.read_bytes()
+    assert execute(config).outcome == "completed"
+    assert folder_of(config).history.read_bytes() == before
+
+
+def damaged(config: Config, what: str) -> None:
+    """Damage the folder of a run of three epochs that was stopped after the second."""
+    folder = folder_of(config)
+    lines = folder.history.read_text().splitlines(keepends=True)
+    checkpoint = folder.checkpoint.read_bytes()
+    match what:
+        case "checkpoint cut short":
+            folder.checkpoint.write_bytes(checkpoint[: len(checkpoint) // 2])
+        case "checkpoint of another optimizer":
+            model = build_model(small_config(Path(config.outputs_dir), seed=8))
+            save_checkpoint(folder.checkpoint, model, Adam(model.parameters()), 2)
+        case "checkpoint of another network":
+            model = build_model(small_config(Path(config.outputs_dir), model__hidden_size=9))
+            save_checkpoint(folder.checkpoint, model, SGD(model.parameters(), lr=0.1, momentum=0.9), 2)
+        case "checkpoint missing":
+            folder.checkpoint.unlink()
+        case "history torn":
+            folder.history.write_text(lines[0] + lines[1] + '{"epoch": 3, "metri')
+        case "history ahead of the checkpoint":
+            folder.history.write_text("".join(lines) + lines[1].replace('"epoch": 2', '"epoch": 3'))
+        case "history behind the checkpoint":
+            folder.history.write_text(lines[0])
+        case "history missing":
+            folder.history.unlink()
+        case _:
+            raise AssertionError(what)
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        "checkpoint cut short",
+        "checkpoint of another optimizer",
+        "checkpoint of another network",
+        "checkpoint missing",
+        "history torn",
+        "history ahead of the checkpoint",
+        "history behind the checkpoint",
+        "history missing",
+    ],
+)
+def test_whatever_is_damaged_the_end_is_the_same(what: str, outputs: Path, stop_after: Stop) -> None:
+    config = small_config(outputs / "damaged", trainer__epochs=3)
+    undisturbed = small_config(outputs / "undisturbed", trainer__epochs=3)
+    interrupted(config, stop_after, 2)
+    damaged(config, what)
+    execute(config)
+    execute(undisturbed)
+    assert without_times(config) == without_times(undisturbed)
+    assert digest_of(config) == digest_of(undisturbed)
+
+
+def test_damaged_checkpoint_is_named_in_a_warning(
+    outputs: Path, stop_after: Stop, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = small_config(outputs)
+    interrupted(config, stop_after, 1)
+    folder_of(config).checkpoint.write_bytes(b"not an archive")
+    caplog.clear()
+    execute(config)
+    (warning,) = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert str(folder_of(config).checkpoint) in warning.getMessage()
+    assert "begins anew" in warning.getMessage()
+
+
+def test_checkpoint_is_never_ahead_of_the_history(outputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[int, int]] = []
+
+    def spy(path: Path, model: Any, optimizer: Any, epoch: int) -> None:
+        seen.append((epoch, len((path.parent / "history.jsonl").read_text().splitlines())))
+        save_checkpoint(path, model, optimizer, epoch)
+
+    monkeypatch.setattr(attempt, "save_checkpoint", spy)
+    execute(small_config(outputs))
+    assert seen == [(1, 1), (2, 2)]
+
+
+# What MLflow shows
+
+
+def test_store_shows_the_run_as_it_was(outputs: Path, store: Store) -> None:
+    config = small_config(outputs)
+    result = execute(config)
+    run = store.only
+    assert run.status == "FINISHED"
+    assert run.params == {key: str(value) for key, value in leaves(asdict(config)).items()}
+    assert run.tags == {
+        "identity": identity(config),
+        "code.sha256": code_digest(),
+        "data.sha256": folder_of(config).summary()["data.sha256"],  # type: ignore[index]
+        "weights.sha256": digest_of(config),
+        "outcome": "completed",
+    }
+    assert set(run.files) >= {"config.yaml", "history.jsonl", "learning_curve.png"}
+    for row in rows(config):
+        for key, value in row["metrics"].items():
+            assert (key, row["epoch"], row["timestamp_ms"], value) in run.metrics
+    assert run.values("best/epoch") == [(2, result.final["best/epoch"])]
+    assert run.values("best/test_accuracy") == [(2, result.final["best/test_accuracy"])]
+
+
+def test_name_in_the_store_says_what_it_is(outputs: Path, store: Store) -> None:
+    execute(small_config(outputs, optimizer__lr=0.25))
+    assert store.only.name == "synthetic lr=0.25 batch_size=10"
+
+
+def test_run_of_a_sweep_is_the_child_of_its_parent(outputs: Path, store: Store) -> None:
+    execute(small_config(outputs), name="lr=0.1", part=SweepPart("5eeb", "parent", "optimizer.lr=0.1"))
+    assert (store.only.name, store.only.parent) == ("lr=0.1", "parent")
+    assert store.only.tags["sweep.id"] == "5eeb"
+    assert store.only.tags["sweep.overrides"] == "optimizer.lr=0.1"
+
+
+def test_run_finished_before_appears_in_a_sweep_with_all_its_epochs(outputs: Path, store: Store) -> None:
+    config = small_config(outputs)
+    execute(config)
+    execute(config, name="lr=0.1", part=SweepPart("5eeb", "parent", "optimizer.lr=0.1"))
+    single, child = store.runs.values()
+    assert child.parent == "parent"
+    assert child.metrics == single.metrics
+    assert child.status == "FINISHED"
+    assert child.tags == {**single.tags, "sweep.id": "5eeb", "sweep.overrides": "optimizer.lr=0.1"}
+
+
+def test_interrupted_run_is_closed_as_such_and_taken_up_again(outputs: Path, store: Store, stop_after: Stop) -> None:
+    config = small_config(outputs)
+    interrupted(config, stop_after, 1)
+    assert (store.only.status, store.only.tags["outcome"]) == ("KILLED", "interrupted")
+    execute(config)
+    assert (store.only.status, store.only.tags["outcome"]) == ("FINISHED", "completed")
+    assert [step for step, _ in store.only.values("train/loss")] == [1, 2]
+
+
+def test_failed_run_leaves_its_traceback_and_is_closed(outputs: Path, store: Store, stop_after: Stop) -> None:
+    config = small_config(outputs)
+    stop_after(1, RuntimeError("the disk is on fire"))
+    with pytest.raises(RuntimeError):
+        execute(config)
+    text = folder_of(config).failure.read_text()
+    assert text.startswith("Traceback")
+    assert "RuntimeError: the disk is on fire" in text
+    assert (store.only.status, store.only.tags["outcome"]) == ("FAILED", "failed")
+    assert "failure.txt" in store.only.files
+    assert folder_of(config).summary() is None
+
+
+def test_failed_run_goes_on_and_forgets_its_failure(outputs: Path, stop_after: Stop) -> None:
+    config = small_config(outputs)
+    stop_after(1, RuntimeError("the disk is on fire"))
+    with pytest.raises(RuntimeError):
+        execute(config)
+    assert execute(config).outcome == "completed"
+    assert not folder_of(config).failure.exists()
+
+
+@pytest.mark.parametrize("step", ["draw_learning_curve", "build_dataset", "build_model", "save_checkpoint"])
+def test_run_is_closed_wherever_it_is_interrupted(
+    step: str, outputs: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(attempt, step, interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        execute(small_config(outputs))
+    assert [run.status for run in store.runs.values()] in ([], ["KILLED"])
+
+
+def test_run_without_data_has_failed(outputs: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_: object) -> None:
+        raise DataError("put the files there")
+
+    monkeypatch.setattr(attempt, "build_dataset", missing)
+    config = small_config(outputs)
+    with pytest.raises(DataError):
+        execute(config)
+    assert folder_of(config).failure.exists()
+    assert store.only.status == "FAILED"
+
+
+def test_diverged_run_is_a_result(outputs: Path, store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    config = small_config(outputs, optimizer__lr=1e30)
+    result = execute(config)
+    assert (result.outcome, result.final) == ("diverged", {})
+    assert (store.only.status, store.only.tags["outcome"]) == ("FINISHED", "diverged")
+    assert "the loss is" in caplog.text
+    assert execute(config) == result
+    assert len(store.runs) == 1
+
+
+def test_diverged_run_keeps_the_epochs_before(outputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = small_config(outputs)
+
+    def diverging(*arguments: Any, **keywords: Any) -> Iterator[Any]:
+        yield next(train(*arguments, **keywords))
+        raise DivergedError("the loss is nan in batch 1 of epoch 2")
+
+    monkeypatch.setattr(attempt, "train", diverging)
+    result = execute(config)
+    assert result.outcome == "diverged"
+    assert result.final["best/epoch"] == 1
+    assert len(rows(config)) == 1
+
+
+def test_loss_beyond_all_numbers_after_the_last_batch_is_divergence_too(outputs: Path) -> None:
+    # One batch: its loss is measured before the only step, so only evaluation can tell what that step did.
+    assert (
+        execute(small_config(outputs, data__batch_size=24, trainer__epochs=1, optimizer__lr=1e30)).outcome == "diverged"
+    )
+
+
+def test_password_of_the_store_is_shown_nowhere(outputs: Path, store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    config = small_config(outputs, tracking__uri="http://user:secret@host")
+    execute(config)
+    assert "secret" not in str(store.only)
+    assert "secret" not in caplog.text
+    for path in folder_of(config).path.iterdir():
+        assert b"secret" not in path.read_bytes(), path.name
+
+
+# What happens while the store is down
+
+
+def test_store_that_is_down_costs_one_warning(outputs: Path, store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    store.down = True
+    result = execute(small_config(outputs))
+    assert (result.outcome, result.run_id) == ("completed", None)
+    (warning,) = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert "is down" in warning.getMessage()
+    assert store.calls == 1
+
+
+@pytest.mark.parametrize("calls", range(11))
+def test_whenever_the_store_fails_the_next_command_uploads_the_rest_once(
+    calls: int, outputs: Path, store: Store
+) -> None:
+    config = small_config(outputs)
+    store.down_after = calls
+    first = execute(config)
+    assert first.outcome == "completed"
+    store.down_after = None
+    execute(config)
+    assert epochs_trained(config) == 2
+    run = store.only
+    assert run.status == "FINISHED"
+    assert run.tags["outcome"] == "completed"
+    assert run.tags["weights.sha256"] == digest_of(config)
+    for key in ("train/loss", "test/accuracy"):
+        assert run.values(key) == [(row["epoch"], row["metrics"][key]) for row in rows(config)]
+    assert len(run.values("best/epoch")) == 1
+
+
+def test_finished_run_is_not_uploaded_again(outputs: Path, store: Store) -> None:
+    config = small_config(outputs)
+    execute(config)
+    before = store.calls
+    execute(config)
+    assert store.calls == before
+
+
+def test_run_that_was_deleted_from_the_store_is_shown_anew(outputs: Path, store: Store, stop_after: Stop) -> None:
+    config = small_config(outputs)
+    interrupted(config, stop_after, 1)
+    store.runs.clear()
+    execute(config)
+    assert [step for step, _ in store.only.values("train/loss")] == [1, 2]

@@ -1,0 +1,94 @@
+"""A run's folder: its paths, its marker, and its lock."""
+
+import multiprocessing
+from multiprocessing.synchronize import Event
+from pathlib import Path
+
+import pytest
+
+from experiments.runs.folder import RunFolder
+
+
+def folder(outputs: Path) -> RunFolder:
+    return RunFolder(outputs, "0123456789ab")
+
+
+def test_folder_is_named_by_the_identity(tmp_path: Path) -> None:
+    assert folder(tmp_path).path == tmp_path / "runs" / "0123456789ab"
+
+
+def test_promised_files_lie_in_the_folder(tmp_path: Path) -> None:
+    own = folder(tmp_path)
+    names = [path.name for path in (own.config, own.history, own.checkpoint, own.log)]
+    assert names == ["config.yaml", "history.jsonl", "checkpoint.npz", "train.log"]
+    assert {path.parent for path in (own.config, own.history, own.checkpoint, own.log, own.finished)} == {own.path}
+
+
+def test_run_without_a_marker_is_not_finished(tmp_path: Path) -> None:
+    assert folder(tmp_path).summary() is None
+
+
+@pytest.mark.parametrize("content", ["", '{"outcome": "comp', "[]", "null"])
+def test_run_with_a_damaged_marker_is_not_finished(content: str, tmp_path: Path) -> None:
+    own = folder(tmp_path)
+    own.path.mkdir(parents=True)
+    own.finished.write_text(content)
+    assert own.summary() is None
+
+
+def test_clearing_removes_results_and_keeps_the_log_and_the_book(tmp_path: Path) -> None:
+    own = folder(tmp_path)
+    own.path.mkdir(parents=True)
+    for path in (own.finished, own.history, own.checkpoint, own.tracked, own.failure, own.learning_curve, own.log):
+        path.write_text("old")
+    own.clear()
+    assert {path.name for path in own.path.iterdir()} == {"train.log", "tracked.json"}
+
+
+def test_clearing_an_empty_folder_is_no_error(tmp_path: Path) -> None:
+    own = folder(tmp_path)
+    own.path.mkdir(parents=True)
+    own.clear()
+
+
+def hold(outputs: Path, held: Event, let_go: Event) -> None:
+    with folder(outputs).held(on_wait=lambda: None):
+        held.set()
+        let_go.wait(60)
+
+
+def test_one_process_waits_for_the_other_and_says_so(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    held, let_go = context.Event(), context.Event()
+    other = context.Process(target=hold, args=(tmp_path, held, let_go))
+    other.start()
+    assert held.wait(60)
+    said: list[str] = []
+
+    def on_wait() -> None:
+        said.append("waiting")
+        let_go.set()  # only now does the other let go: entering any earlier would be a fault
+
+    with folder(tmp_path).held(on_wait):
+        other.join(60)
+        assert said == ["waiting"]
+        assert other.exitcode == 0
+
+
+def test_folder_nobody_holds_is_entered_without_a_word(tmp_path: Path) -> None:
+    said: list[str] = []
+    for _ in range(2):
+        with folder(tmp_path).held(lambda: said.append("waiting")):
+            assert folder(tmp_path).path.is_dir()
+    assert said == []
+
+
+def test_folder_is_let_go_of_after_an_error(tmp_path: Path) -> None:
+    def fail() -> None:
+        with folder(tmp_path).held(lambda: None):
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    with folder(tmp_path).held(lambda: pytest.fail("still held")):
+        pass

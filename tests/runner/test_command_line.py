@@ -1,0 +1,60 @@
+"""What the commands besides `train` have in common."""
+
+from pathlib import Path
+
+import pytest
+
+from experiments.command_line import carried_out, complain, parser, tracking_uri
+from experiments.errors import UserError
+from tests.runner.composed import CHECKOUT
+
+
+def raising(error: BaseException) -> None:
+    raise error
+
+
+def test_success_is_zero() -> None:
+    assert carried_out(lambda: None) == 0
+
+
+def test_mistake_is_a_message_and_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert carried_out(lambda: raising(UserError("there is no [bold]such thing[/bold]"))) == 1
+    assert capsys.readouterr() == ("", "there is no [bold]such thing[/bold]\n")
+
+
+def test_interruption_is_one_hundred_and_thirty() -> None:
+    assert carried_out(lambda: raising(KeyboardInterrupt())) == 130
+
+
+def test_fault_of_the_program_is_not_hidden() -> None:
+    with pytest.raises(ZeroDivisionError):
+        carried_out(lambda: raising(ZeroDivisionError()))
+
+
+def test_complaint_is_not_wrapped(capsys: pytest.CaptureFixture[str]) -> None:
+    assert complain("word " * 100, 3) == 3
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_outputs_are_those_of_the_checkout_unless_said_otherwise() -> None:
+    chosen = parser("name", "does", "example").parse_args([])
+    assert chosen.outputs_dir == CHECKOUT / "outputs"
+    assert tracking_uri(chosen) == f"sqlite:///{CHECKOUT}/outputs/mlflow.db"
+
+
+def test_outputs_and_store_can_be_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    chosen = parser("name", "does", "example").parse_args(["--outputs-dir", "here"])
+    assert chosen.outputs_dir == tmp_path / "here"
+    assert tracking_uri(chosen) == f"sqlite:///{tmp_path}/here/mlflow.db"
+    chosen = parser("name", "does", "example").parse_args(["--tracking-uri", "sqlite:///my.db"])
+    assert tracking_uri(chosen) == f"sqlite:///{tmp_path}/my.db"
+
+
+def test_help_ends_with_the_example(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        parser("name", "does this", "python -m experiments.name 3").parse_args(["--help"])
+    out = capsys.readouterr().out
+    assert end.value.code == 0
+    assert "does this" in out
+    assert out.rstrip().endswith("example: python -m experiments.name 3")

@@ -1,0 +1,102 @@
+"""`python -m experiments.compare`: a sweep's comparison from its folders alone, as a table and as frames."""
+
+from pathlib import Path
+
+import pytest
+
+from experiments.compare import histories, main, runs
+from experiments.errors import UserError
+from experiments.recorders.history import History, Row
+from experiments.runs import attempt
+from experiments.runs.folder import RunFolder
+from experiments.sweeps.folder import SweepFolder
+from experiments.sweeps.grid import Cell
+from experiments.sweeps.sweep import run_sweep, sweep_id
+from tests.runner.configs import small_config
+from tests.runner.doubles import Store
+
+Answer = tuple[int, str, str]
+
+
+@pytest.fixture
+def sweep(
+    outputs: Path, store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> SweepFolder:
+    """A sweep of two seeds, as `train -m` leaves it."""
+    monkeypatch.setattr(attempt, "draw_learning_curve", lambda *_: None)
+    cells = [Cell(f"seed={seed}", {"seed": str(seed)}, small_config(outputs, seed=seed)) for seed in (0, 1)]
+    run_sweep(cells)
+    capsys.readouterr()
+    assert store.runs
+    return SweepFolder(outputs, sweep_id(cells))
+
+
+def answer(capsys: pytest.CaptureFixture[str], *words: str) -> Answer:
+    code = main(list(words))
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def test_latest_sweep_is_compared(sweep: SweepFolder, outputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = answer(capsys, "--outputs-dir", str(outputs))
+    assert (code, err) == (0, "")
+    assert f"sweep {sweep.sweep_id}" in out
+    assert all(run["identity"] in out for run in sweep.runs())
+    assert out.splitlines()[-1] == str(sweep.table)
+
+
+def test_pictures_and_csv_are_made_anew(sweep: SweepFolder, outputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = sweep.table.read_text()
+    sweep.table.unlink()
+    answer(capsys, "--outputs-dir", str(outputs), sweep.sweep_id[:5])
+    assert sweep.table.read_text() == before
+
+
+@pytest.mark.parametrize("words", [[], ["0123"]])
+def test_unknown_sweep_is_answered_in_a_line(
+    words: list[str], outputs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = answer(capsys, "--outputs-dir", str(outputs), *words)
+    assert (code, out) == (1, "")
+    assert err.startswith("there is no sweep")
+    assert len(err.splitlines()) == 1
+    assert not outputs.exists()
+
+
+def test_help_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["--help"])
+    assert end.value.code == 0
+    assert "example: python -m experiments.compare " in capsys.readouterr().out
+
+
+def test_frame_of_runs_has_a_row_a_run(sweep: SweepFolder, outputs: Path) -> None:
+    frame = runs(outputs, sweep.sweep_id[:4])
+    assert sorted(frame["seed"]) == [0, 1]
+    assert {"identity", "name", "outcome", "test/accuracy", "train/loss", "best/test_accuracy"} <= set(frame)
+    assert frame["test/accuracy"].is_monotonic_decreasing
+
+
+def test_frame_of_histories_has_a_row_an_epoch(sweep: SweepFolder, outputs: Path) -> None:
+    frame = histories(outputs)
+    assert frame[["name", "epoch"]].to_numpy().tolist() == [["seed=0", 1], ["seed=0", 2], ["seed=1", 1], ["seed=1", 2]]
+    for run in sweep.runs():
+        own = frame[frame["identity"] == run["identity"]]
+        rows = History(RunFolder(outputs, run["identity"]).history).rows()
+        assert own["train/loss"].tolist() == [row.metrics["train/loss"] for row in rows]
+
+
+def test_histories_end_where_runs_were_stopped(sweep: SweepFolder, outputs: Path) -> None:
+    first, second = sweep.runs()
+    RunFolder(outputs, first["identity"]).history.unlink()
+    History(RunFolder(outputs, second["identity"]).history).append(Row(3, {"train/loss": 0.5}, 0, ""))
+    frame = histories(outputs)
+    assert frame["epoch"].tolist() == [1, 2, 3]
+    assert frame["test/accuracy"].isna().tolist() == [False, False, True]
+
+
+@pytest.mark.parametrize("ask", [runs, histories])
+def test_frame_of_an_unknown_sweep_is_refused(ask: object, outputs: Path) -> None:
+    assert callable(ask)
+    with pytest.raises(UserError, match="there is no sweep"):
+        ask(outputs)

@@ -1,0 +1,72 @@
+"""What a person sees: results on stdout, diagnostics on stderr, and no decoration where there is no terminal."""
+
+import io
+import logging
+import re
+
+import pytest
+from rich.console import Console
+from rich.table import Table
+
+from experiments import terminal
+
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def screen(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """A terminal in the place of stderr and stdout, 60 columns wide."""
+    written = io.StringIO()
+    console = Console(file=written, force_terminal=True, width=60, color_system="standard", _environ={})
+    monkeypatch.setattr(terminal, "stderr", console)
+    monkeypatch.setattr(terminal, "stdout", console)
+    return written
+
+
+def record(level: int, message: str) -> logging.LogRecord:
+    return logging.LogRecord("experiments", level, "", 0, message, None, None)
+
+
+def wide_table() -> Table:
+    table = Table()
+    for number in range(20):
+        table.add_column(f"column{number}", no_wrap=True)
+    table.add_row(*(f"value{number}" for number in range(20)))
+    return table
+
+
+def test_records_go_to_stderr_as_they_are(capsys: Captured) -> None:
+    message = "[8] 100% /a/path " + "word " * 60
+    terminal.TerminalHandler().handle(record(logging.INFO, message))
+    assert capsys.readouterr() == ("", message + "\n")
+
+
+def test_warnings_are_coloured_on_a_terminal_only(screen: io.StringIO) -> None:
+    handler = terminal.TerminalHandler()
+    handler.handle(record(logging.INFO, "plain"))
+    assert "\x1b[" not in screen.getvalue()
+    handler.handle(record(logging.WARNING, "coloured"))
+    assert "\x1b[33mcoloured" in screen.getvalue()
+
+
+def test_nothing_of_a_table_is_cut_in_a_pipe(capsys: Captured) -> None:
+    terminal.print_table(wide_table())
+    out = capsys.readouterr().out
+    assert all(f"value{number}" in out for number in range(20))
+    assert "…" not in out
+
+
+def test_table_fits_a_terminal(screen: io.StringIO) -> None:
+    terminal.print_table(wide_table())
+    assert max(len(re.sub(r"\x1b\[\d*m", "", line)) for line in screen.getvalue().splitlines()) <= 60
+
+
+def test_progress_yields_every_item_and_is_silent_in_a_pipe(capsys: Captured) -> None:
+    assert list(terminal.progress([1, 2, 3], total=3, label="epoch 1/5")) == [1, 2, 3]
+    assert capsys.readouterr() == ("", "")
+
+
+def test_progress_is_shown_on_a_terminal_and_gone_afterwards(screen: io.StringIO) -> None:
+    assert list(terminal.progress([1, 2, 3], total=3, label="epoch 1/5")) == [1, 2, 3]
+    assert "epoch 1/5" in screen.getvalue()
+    assert screen.getvalue().endswith("\x1b[2K")  # its line is erased

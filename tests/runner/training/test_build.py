@@ -1,0 +1,106 @@
+"""From typed settings to objects: every setting arrives where it belongs."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cnn_core import SGD, Adam
+from experiments.config.schema import DataConfig, ModelConfig, OptimizerConfig
+from experiments.data.dataset import DataError
+from experiments.training.build import build_dataset, build_model, build_optimizer
+from tests.runner.configs import adam, sgd, small_config
+
+
+def test_model_has_the_shapes_that_follow_from_its_settings(tmp_path: Path) -> None:
+    config = small_config(
+        tmp_path, model__channels=[3, 5], model__kernel_size=2, model__pool=1, model__hidden_size=7, data__channels=2
+    )
+    shapes = {name: value.shape for name, value in build_model(config).state_dict().items()}
+    assert shapes == {  # 6 + 2 - 2 + 1 = 7 after the first convolution, 8 after the second
+        "conv1.weight": (3, 2, 2, 2),
+        "conv1.bias": (3,),
+        "conv2.weight": (5, 3, 2, 2),
+        "conv2.bias": (5,),
+        "fc1.weight": (7, 5 * 8 * 8),
+        "fc1.bias": (7,),
+        "fc2.weight": (3, 7),
+        "fc2.bias": (3,),
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "features"),
+    [
+        ({"model__stride": 2, "model__pool": 1}, 2 * 3 * 3),  # (6 + 2 - 3) // 2 + 1
+        ({"model__padding": 0, "model__pool": 1}, 2 * 4 * 4),
+        ({"model__pool": 3}, 2 * 2 * 2),
+    ],
+)
+def test_stride_padding_and_pool_arrive(changes: dict[str, int], features: int, tmp_path: Path) -> None:
+    assert build_model(small_config(tmp_path, **changes)).state_dict()["fc1.weight"].shape == (8, features)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_parameters_have_the_type_of_the_trainer(dtype: str, tmp_path: Path) -> None:
+    model = build_model(small_config(tmp_path, trainer__dtype=dtype))
+    assert {value.dtype for value in model.state_dict().values()} == {np.dtype(dtype)}
+
+
+def test_first_weights_are_a_function_of_the_seed_alone(tmp_path: Path) -> None:
+    config = small_config(tmp_path)
+    first, again = build_model(config).state_dict(), build_model(config).state_dict()
+    other = build_model(small_config(tmp_path, seed=1)).state_dict()
+    assert all(np.array_equal(first[name], again[name]) for name in first)
+    assert not np.array_equal(first["conv1.weight"], other["conv1.weight"])
+
+
+def test_sgd_gets_all_of_its_settings_and_all_parameters(tmp_path: Path) -> None:
+    model = build_model(small_config(tmp_path))
+    optimizer = build_optimizer(sgd(lr=0.5, momentum=0.7, nesterov=True, weight_decay=0.01), model)
+    assert type(optimizer) is SGD
+    assert (optimizer.lr, optimizer.momentum, optimizer.nesterov, optimizer.weight_decay) == (0.5, 0.7, True, 0.01)
+    assert [id(parameter) for parameter in optimizer.parameters] == [id(parameter) for parameter in model.parameters()]
+
+
+def test_adam_gets_all_of_its_settings_and_all_parameters(tmp_path: Path) -> None:
+    model = build_model(small_config(tmp_path))
+    optimizer = build_optimizer(adam(lr=0.5, beta1=0.1, beta2=0.2, eps=0.3, weight_decay=0.01), model)
+    assert type(optimizer) is Adam
+    assert (optimizer.lr, optimizer.beta1, optimizer.beta2, optimizer.eps) == (0.5, 0.1, 0.2, 0.3)
+    assert optimizer.weight_decay == 0.01
+    assert len(optimizer.parameters) == len(model.parameters())
+
+
+def test_synthetic_data_follow_their_settings_and_the_seed(tmp_path: Path) -> None:
+    data = small_config(tmp_path, data__channels=2, data__height=5, data__width=9, data__classes=4).data
+    made, other = build_dataset(data, 3), build_dataset(data, 4)
+    assert made.train.pixels.shape == (24, 2, 5, 9)
+    assert made.test.pixels.shape == (12, 2, 5, 9)
+    assert set(made.train.labels.tolist()) == {0, 1, 2, 3}
+    assert made.digest() == build_dataset(data, 3).digest() != other.digest()
+
+
+def test_there_is_no_validation_part_unless_asked_for(tmp_path: Path) -> None:
+    assert build_dataset(small_config(tmp_path).data, 0).validation is None
+
+
+def test_validation_part_is_taken_from_the_training_images(tmp_path: Path) -> None:
+    made = build_dataset(small_config(tmp_path, data__validation_fraction=0.25).data, 0)
+    assert made.validation is not None
+    assert (len(made.train), len(made.validation), len(made.test)) == (18, 6, 12)
+
+
+def test_fraction_that_leaves_a_part_empty_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"validation_fraction=0.01 moves 0 of the 24 training images"):
+        build_dataset(small_config(tmp_path, data__validation_fraction=0.01).data, 0)
+
+
+def test_settings_without_a_recipe_are_an_error_of_the_program(tmp_path: Path) -> None:
+    config = small_config(tmp_path)
+    with pytest.raises(TypeError, match="DataConfig"):
+        build_dataset(DataConfig("new", 1, 0.0, ""), 0)
+    with pytest.raises(TypeError, match="ModelConfig"):
+        build_model(small_config(tmp_path, model=ModelConfig("new")))
+    with pytest.raises(TypeError, match="OptimizerConfig"):
+        build_optimizer(OptimizerConfig("new", 1.0, 0.0), build_model(config))
