@@ -58,3 +58,17 @@ def test_help_ends_with_the_example(capsys: pytest.CaptureFixture[str]) -> None:
     assert end.value.code == 0
     assert "does this" in out
     assert out.rstrip().endswith("example: python -m experiments.name 3")
+
+
+def test_folder_that_cannot_be_written_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    assert carried_out((tmp_path / "file" / "folder").mkdir) == 1
+    err = capsys.readouterr().err
+    assert err.startswith(f"{tmp_path}/file/folder: Not a directory; ")
+    assert "outputs_dir" in err
+    assert len(err.splitlines()) == 1
+
+
+def test_error_of_the_system_without_a_file_is_not_hidden() -> None:
+    with pytest.raises(OSError, match="out of memory"):
+        carried_out(lambda: raising(OSError("out of memory")))

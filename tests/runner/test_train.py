@@ -106,6 +106,7 @@ def test_interruption_has_its_own_exit_code(
 def test_termination_is_an_interruption(
     train_command: Command, words: list[str], monkeypatch: pytest.MonkeyPatch, store: Store
 ) -> None:
+    signal.signal(signal.SIGTERM, lambda *_: pytest.fail("the command does not hear it"))
     monkeypatch.setattr(attempt, "build_dataset", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     code, _, _ = train_command(*words)
     assert code == INTERRUPTED

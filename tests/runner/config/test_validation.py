@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from experiments.config.schema import Config, DigitsConfig, JoblibConfig
+from experiments.config.schema import Config, DigitsConfig, JoblibConfig, ModelConfig, OptimizerConfig
 from experiments.config.validation import ConfigError, validate
 from tests.runner.configs import adam, changed, sgd, small_config
 
@@ -153,3 +153,11 @@ def test_no_more_than_two_faults_are_shown_and_the_others_counted(tmp_path: Path
     lines = faults(config)
     assert len(lines) == 2
     assert lines[1].endswith(" (and 2 more)")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("model", ModelConfig("new")), ("optimizer", OptimizerConfig("new", lr=1.0, weight_decay=0.0))]
+)
+def test_settings_of_no_known_alternative_are_refused(key: str, value: object, tmp_path: Path) -> None:
+    (line,) = faults(small_config(tmp_path, **{key: value}))
+    assert line.startswith(f"{key}.name=new: is set by {key}=…")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 from experiments.recorders.history import Row
 from experiments.recorders.tracker import Tracker, TrackerError, absolute_uri, links, public, tracker
@@ -230,3 +231,21 @@ def test_links_name_every_experiment_that_has_been_used(store_uri: str, tmp_path
 
 def test_store_without_experiments_has_no_links(store_uri: str) -> None:
     assert links(store_uri) == {}
+
+
+def test_run_that_cannot_be_looked_up_is_no_unknown_run(made: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_id = made.create("n", tags={})
+
+    def refuse(*_: object) -> None:
+        raise MlflowException("out of memory")
+
+    monkeypatch.setattr(MlflowClient, "get_run", refuse)
+    with pytest.raises(TrackerError, match="out of memory"):
+        made.resume(run_id)
+
+
+def test_param_that_differs_later_is_left_as_it_is(made: Tracker, client: MlflowClient) -> None:
+    run_id = made.create("n", tags={})
+    made.log_params(run_id, {"trainer.threads": 1})
+    made.log_params(run_id, {"trainer.threads": 2, "seed": 0})
+    assert client.get_run(run_id).data.params == {"trainer.threads": "1", "seed": "0"}

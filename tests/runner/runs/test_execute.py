@@ -4,8 +4,10 @@ import json
 import logging
 import re
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -241,6 +243,38 @@ def test_key_without_effect_finds_the_same_run(outputs: Path) -> None:
     assert epochs_trained(config) == 2
     execute(small_config(outputs, optimizer__lr=0.2))
     assert len(list((outputs / "runs").iterdir())) == 2
+
+
+class Hearing(logging.Handler):
+    """Hears when a message is logged that has these words in it."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__()
+        self.words, self.heard = words, Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self.words in record.getMessage():
+            self.heard.set()
+
+
+def test_run_that_another_process_is_at_is_waited_for_and_not_trained_again(
+    outputs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = small_config(outputs)
+    first = execute(config)
+    marker = folder_of(config).finished.read_bytes()
+    folder_of(config).finished.unlink()
+    hearing = Hearing("another process is at it, waiting")
+    logger = logging.getLogger("experiments")
+    monkeypatch.setattr(logger, "handlers", [*logger.handlers, hearing])
+    monkeypatch.setattr(logger, "level", logging.INFO)
+    with ThreadPoolExecutor(1) as pool:
+        with folder_of(config).held(lambda: None):
+            waiting = pool.submit(execute, config)
+            assert hearing.heard.wait(60)
+            folder_of(config).finished.write_bytes(marker)
+        assert waiting.result() == first
+    assert epochs_trained(config) == 2
 
 
 # What was stopped goes on
@@ -552,3 +586,30 @@ def test_run_that_was_deleted_from_the_store_is_shown_anew(outputs: Path, store:
     store.runs.clear()
     execute(config)
     assert [step for step, _ in store.only.values("train/loss")] == [1, 2]
+
+
+def test_force_leaves_an_interrupted_run_closed_and_shows_a_new_one(
+    outputs: Path, store: Store, stop_after: Stop
+) -> None:
+    interrupted(small_config(outputs), stop_after, 1)
+    execute(small_config(outputs, force=True))
+    first, second = store.runs.values()
+    assert (first.status, first.tags["outcome"]) == ("KILLED", "interrupted")
+    assert (second.status, second.tags["outcome"]) == ("FINISHED", "completed")
+    assert [step for step, _ in second.values("train/loss")] == [1, 2]
+
+
+def test_run_goes_on_with_other_threads_than_it_began_with(outputs: Path, store: Store, stop_after: Stop) -> None:
+    interrupted(small_config(outputs), stop_after, 1)
+    execute(small_config(outputs, trainer__threads=2))
+    assert store.only.status == "FINISHED"
+    assert digest_of(small_config(outputs)) == store.only.tags["weights.sha256"]
+
+
+def test_run_of_a_sweep_that_is_not_shown_waits_for_its_parent(outputs: Path, store: Store) -> None:
+    config = small_config(outputs)
+    execute(config, name="lr=0.1", part=SweepPart("5eeb", None, "optimizer.lr=0.1"))
+    assert store.runs == {}
+    execute(config, name="lr=0.1", part=SweepPart("5eeb", "parent", "optimizer.lr=0.1"))
+    assert store.only.parent == "parent"
+    assert store.only.status == "FINISHED"

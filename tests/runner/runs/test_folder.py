@@ -55,6 +55,7 @@ def hold(outputs: Path, held: Event, let_go: Event) -> None:
     with folder(outputs).held(on_wait=lambda: None):
         held.set()
         let_go.wait(60)
+        (outputs / "done").touch()
 
 
 def test_one_process_waits_for_the_other_and_says_so(tmp_path: Path) -> None:
@@ -67,12 +68,13 @@ def test_one_process_waits_for_the_other_and_says_so(tmp_path: Path) -> None:
 
     def on_wait() -> None:
         said.append("waiting")
-        let_go.set()  # only now does the other let go: entering any earlier would be a fault
+        let_go.set()  # only now does the other finish its work and let go
 
     with folder(tmp_path).held(on_wait):
-        other.join(60)
-        assert said == ["waiting"]
-        assert other.exitcode == 0
+        assert (tmp_path / "done").exists()
+    assert said == ["waiting"]
+    other.join(60)
+    assert other.exitcode == 0
 
 
 def test_folder_nobody_holds_is_entered_without_a_word(tmp_path: Path) -> None:

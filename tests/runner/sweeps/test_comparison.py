@@ -175,3 +175,14 @@ def test_table_names_outcomes_as_soon_as_one_is_not_completed(outputs: Path) -> 
     assert header[-2:] == ["outcome", "run"]
     assert first == ["2", "50.00%", "50.00%", "2", "50.00%", "0.5000", "completed", f"{1:012x}"]
     assert second == ["1", "–", "–", "–", "–", "–", "diverged", f"{0:012x}"]
+
+
+def test_accuracy_of_a_run_that_diverged_later_wins_nothing(outputs: Path, drawn: Drawn) -> None:
+    runs = [("1", "0", result(0.9, "diverged")), ("1", "1", result(0.5)), ("2", "0", result(0.6)), ("2", "1", None)]
+    folder = sweep(outputs, [({"optimizer.lr": lr, "seed": seed}, summary) for lr, seed, summary in runs])
+    frame = compare(folder)
+    assert frame["outcome"].tolist() == ["completed", "completed", "diverged", "unfinished"]
+    assert frame["test/accuracy"].tolist()[:3] == [0.6, 0.5, 0.9]
+    write_comparison(folder, frame)
+    ((grid, _),) = drawn
+    assert grid.max(axis=None) == 0.6

@@ -65,3 +65,11 @@ def test_unknown_beginning_is_refused(tmp_path: Path) -> None:
 def test_folder_without_sweeps_is_refused(folder: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"^there is no sweep in .*; python -m experiments.train -m … makes one$"):
         find_sweep(tmp_path / folder, None)
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"runs": []}'])
+def test_damaged_plan_is_named(content: str, tmp_path: Path) -> None:
+    (folder,) = made(tmp_path, "abc1")
+    folder.plan.write_text(content)
+    with pytest.raises(UserError, match=r"sweep\.json: is missing or damaged"):
+        folder.runs()

@@ -113,3 +113,8 @@ def test_plus_signs_are_not_part_of_the_key(grid: Grid) -> None:
 )
 def test_numbers_are_written_as_short_as_they_can_be(value: str, short: str) -> None:
     assert shortest(value) == short
+
+
+def test_values_that_cannot_be_listed_are_refused(grid: Grid) -> None:
+    with pytest.raises(ConfigError, match=r"^optimizer\.lr=interval\(0,1\): a sweep needs values to choose from"):
+        grid("optimizer.lr=interval(0,1)")

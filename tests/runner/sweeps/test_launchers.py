@@ -1,10 +1,12 @@
 """How the runs of a sweep are carried out."""
 
 import os
+import signal
 
 import pytest
 
 from experiments.config.schema import JoblibConfig, LauncherConfig, SerialConfig
+from experiments.errors import UserError
 from experiments.sweeps.launchers import launch
 
 
@@ -36,3 +38,12 @@ def test_serial_tasks_are_carried_out_here_and_in_order() -> None:
 
 def test_joblib_tasks_are_carried_out_elsewhere() -> None:
     assert os.getpid() not in {process for _, process in launch(LAUNCHERS[1], place, [1, 2])}
+
+
+def be_killed(_: int) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_worker_that_is_killed_is_said_in_a_line() -> None:
+    with pytest.raises(UserError, match=r"^a worker process was killed, .*; the same command goes on$"):
+        list(launch(LAUNCHERS[1], be_killed, [1]))
