@@ -128,8 +128,7 @@ class Attempt:
             self._tracked.finish("KILLED", {"outcome": "interrupted"}, [], [self._folder.log])
             _log.warning("interrupted; the same command goes on after the last epoch")
             raise
-        except BaseException as error:  # recorded and raised again, whatever it is
-            _log.error("failed: %s", error)
+        except BaseException:  # recorded and raised again, whatever it is
             with suppress(OSError):  # the disk may be what failed
                 write_whole(self._folder.failure, traceback.format_exc())
             self._tracked.finish("FAILED", {"outcome": "failed"}, [], [self._folder.failure, self._folder.log])
