@@ -1,11 +1,9 @@
 """Real commands in processes of their own, started in a folder that has nothing to do with the checkout."""
 
 import os
-import signal
-import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -27,8 +25,7 @@ TINY = [
     "model.hidden_size=8",
     "optimizer.lr=0.1",
 ]
-RATES, SIZES = ("0.1", "0.2"), ("8", "12")  # of the sweep
-FIXED = [word for word in TINY if not word.startswith(("optimizer.lr", "data.batch_size"))]
+PATIENCE = 300  # seconds: for a machine with much else to do, not for the commands
 
 
 def begin(*words: str, cwd: Path, **variables: str) -> "subprocess.Popen[str]":
@@ -48,7 +45,7 @@ def begin(*words: str, cwd: Path, **variables: str) -> "subprocess.Popen[str]":
 def finish(*words: str, cwd: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
     """Carry out a command."""
     process = begin(*words, cwd=cwd, **variables)
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=PATIENCE)
     return subprocess.CompletedProcess(words, process.returncode, out, err)
 
 
@@ -81,34 +78,33 @@ class Command(NamedTuple):
 
     def finish(self) -> "subprocess.CompletedProcess[str]":
         """Wait for its end."""
-        out, err = self.process.communicate(timeout=120)
+        out, err = self.process.communicate(timeout=PATIENCE)
         return subprocess.CompletedProcess([], self.process.returncode, out, err)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Command]]:
-    """One run, one sweep and one UI, begun at once: they work beside the first tests, which takes half the time."""
-    folder = tmp_path_factory.mktemp("commands")
-    begun: dict[str, Command] = {}
+Begin = Callable[..., Command]
 
-    def start(name: str, *words: str) -> None:
-        outputs, elsewhere = folder / name / "outputs", folder / name / "elsewhere"
-        elsewhere.mkdir(parents=True)
+
+@pytest.fixture(scope="module")
+def begin_command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Begin]:
+    """Starts commands that the tests of a module share; none outlives the module."""
+    begun: list[Command] = []
+
+    def start(*words: str) -> Command:
+        folder = tmp_path_factory.mktemp("command")
+        outputs, elsewhere = folder / "outputs", folder / "elsewhere"
+        elsewhere.mkdir()
         Tracker(make_store(outputs, tmp_path_factory), "cnn", outputs / "artifacts").open()
-        where = ["--outputs-dir", str(outputs)] if name == "ui" else [f"outputs_dir={outputs}"]
-        begun[name] = Command(begin(*words, *where, cwd=elsewhere), outputs, elsewhere)
+        where = ["--outputs-dir", str(outputs)] if words[0] == "ui" else [f"outputs_dir={outputs}"]
+        begun.append(Command(begin(*words, *where, cwd=elsewhere), outputs, elsewhere))
+        return begun[-1]
 
-    start("run", "train", *TINY, "trainer.epochs=2")
-    varying = [f"optimizer.lr={','.join(RATES)}", f"data.batch_size={','.join(SIZES)}"]
-    start("sweep", "train", "-m", *FIXED, *varying, "trainer.epochs=2", "launcher=joblib")
-    start("ui", "ui", "--port", str(free_port()))
-    yield begun
-    for command in begun.values():
-        if command.process.poll() is None:
-            os.killpg(command.process.pid, signal.SIGKILL)
-            command.process.communicate()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
+    yield start
+    for command in begun:
+        process = command.process
+        if process.poll() is None:
+            process.terminate()
+            process.wait(timeout=PATIENCE)
+        for stream in (process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()

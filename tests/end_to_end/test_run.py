@@ -12,20 +12,25 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from experiments.config.leaves import leaves
-from tests.end_to_end.conftest import TINY, Command
+from tests.end_to_end.conftest import TINY, Begin, Command
 from tests.runner.composed import composed_config
 
 Finished = subprocess.CompletedProcess[str]
 
 
 @pytest.fixture(scope="module")
-def outputs(commands: dict[str, Command]) -> Path:
-    return commands["run"].outputs
+def begun(begin_command: Begin) -> Command:
+    return begin_command("train", *TINY, "trainer.epochs=2")
 
 
 @pytest.fixture(scope="module")
-def command(commands: dict[str, Command]) -> Finished:
-    return commands["run"].finish()
+def outputs(begun: Command) -> Path:
+    return begun.outputs
+
+
+@pytest.fixture(scope="module")
+def command(begun: Command) -> Finished:
+    return begun.finish()
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +65,9 @@ def test_nothing_is_said_but_what_belongs_there(command: Finished) -> None:
     assert [line[:9] for line in command.stderr.splitlines()[1:]] == ["epoch 1/2", "epoch 2/2"]
 
 
-def test_nothing_is_written_to_the_current_folder(command: Finished, commands: dict[str, Command]) -> None:
+def test_nothing_is_written_to_the_current_folder(command: Finished, begun: Command) -> None:
     assert command.returncode == 0
-    assert list(commands["run"].elsewhere.iterdir()) == []
+    assert list(begun.elsewhere.iterdir()) == []
 
 
 def test_run_is_finished(run: Run) -> None:

@@ -11,21 +11,29 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from experiments.runs.execute import execute
-from tests.end_to_end.conftest import FIXED, RATES, SIZES, Command, finish
+from tests.end_to_end.conftest import TINY, Begin, Command, finish
 from tests.runner.composed import composed_config
 from tests.runner.doubles import Store
 
 Finished = subprocess.CompletedProcess[str]
+RATES, SIZES = ("0.1", "0.2"), ("8", "12")
+FIXED = [word for word in TINY if not word.startswith(("optimizer.lr", "data.batch_size"))]
 
 
 @pytest.fixture(scope="module")
-def outputs(commands: dict[str, Command]) -> Path:
-    return commands["sweep"].outputs
+def begun(begin_command: Begin) -> Command:
+    varying = [f"optimizer.lr={','.join(RATES)}", f"data.batch_size={','.join(SIZES)}"]
+    return begin_command("train", "-m", *FIXED, *varying, "trainer.epochs=2", "launcher=joblib")
 
 
 @pytest.fixture(scope="module")
-def command(commands: dict[str, Command]) -> Finished:
-    return commands["sweep"].finish()
+def outputs(begun: Command) -> Path:
+    return begun.outputs
+
+
+@pytest.fixture(scope="module")
+def command(begun: Command) -> Finished:
+    return begun.finish()
 
 
 @pytest.fixture(scope="module")
@@ -105,9 +113,9 @@ def test_csv_file_has_the_numbers_of_the_runs(children: list[Run], outputs: Path
     assert rows == {run.data.tags["identity"]: run.data.metrics["test/accuracy"] for run in children}
 
 
-def test_nothing_is_written_to_the_current_folder(command: Finished, commands: dict[str, Command]) -> None:
+def test_nothing_is_written_to_the_current_folder(command: Finished, begun: Command) -> None:
     assert command.returncode == 0
-    assert list(commands["sweep"].elsewhere.iterdir()) == []
+    assert list(begun.elsewhere.iterdir()) == []
 
 
 def test_processes_give_the_bits_of_one_process(

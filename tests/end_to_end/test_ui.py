@@ -2,13 +2,19 @@
 
 import re
 import signal
+import socket
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import requests
 
-from tests.end_to_end.conftest import Command, read_until
+from tests.end_to_end.conftest import PATIENCE, Begin, read_until
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
 
 
 def commands_of_all_processes() -> list[str]:
@@ -21,10 +27,10 @@ def commands_of_all_processes() -> list[str]:
 
 
 def test_server_answers_when_its_links_are_printed_and_leaves_no_process(
-    commands: dict[str, Command], monkeypatch: pytest.MonkeyPatch
+    begin_command: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    process = commands["ui"].process
+    process = begin_command("ui", "--port", str(free_port())).process
     title, link = read_until(process.stdout, "  http")
     assert title == "experiment cnn"
     address = re.fullmatch(r"  (http://127\.0\.0\.1:\d+)/#/experiments/\d+\?workflowType=machine_learning", link)
@@ -35,7 +41,7 @@ def test_server_answers_when_its_links_are_printed_and_leaves_no_process(
     found = requests.get(experiment, {"experiment_name": "cnn"}, timeout=10)
     assert found.json()["experiment"]["name"] == "cnn"
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
     with pytest.raises(requests.ConnectionError):
         requests.get(f"{address[1]}/health", timeout=10)
