@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 HERE = Path(__file__).resolve().parent
 TRAIN = [sys.executable, "-m", "experiments.train"]
-SWEEP = ["-m", "optimizer.lr=0.003,0.01,0.03,0.1", "data.batch_size=16,64,256"]
+SWEEP = ["-m", "optimizer.lr=0.01,0.03,0.1", "data.batch_size=32,64,128"]
 
 
 def main() -> None:
@@ -23,7 +23,7 @@ def main() -> None:
         outputs = Path(folder) / "outputs"
         _draw_terminal("run", [], _printed([f"outputs_dir={outputs}"], outputs))
         shutil.copy(next(outputs.glob("runs/*/learning_curve.png")), HERE / "learning_curve.png")
-        _draw_terminal("sweep", SWEEP, _printed([*SWEEP, f"outputs_dir={outputs}"], outputs, last=18))
+        _draw_terminal("sweep", SWEEP, _printed([*SWEEP, f"outputs_dir={outputs}"], outputs, last=16))
         shutil.copy(next(outputs.glob("sweeps/*/heat_map.png")), HERE / "heat_map.png")
 
 

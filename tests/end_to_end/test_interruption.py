@@ -9,7 +9,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from experiments.runs.execute import execute
-from tests.end_to_end.conftest import TINY, begin, read_until
+from tests.end_to_end.conftest import PATIENCE, TINY, begin, read_until
 from tests.runner.composed import composed_config
 from tests.runner.doubles import Store
 from tests.runner.stores import make_store
@@ -37,7 +37,7 @@ def test_stopped_run_is_closed_and_goes_on_to_the_same_weights(
     process = begin("train", *words(outputs), cwd=elsewhere)
     read_until(process.stderr, f"epoch 1/{EPOCHS}")
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert out == ""
     assert "interrupted; the same command goes on after the last epoch" in err
@@ -51,7 +51,7 @@ def test_stopped_run_is_closed_and_goes_on_to_the_same_weights(
     process = begin("train", *words(outputs), cwd=elsewhere)
     monkeypatch.setattr("experiments.runs.execute.tracker", lambda *_: Store())
     undisturbed = execute(composed_config(*words(tmp_path / "undisturbed"))).folder
-    _, err = process.communicate(timeout=120)
+    _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
     assert f"going on after epoch {done}" in err
     finished = only_run(outputs)
