@@ -36,13 +36,14 @@ def _by_last_part(keys: dict[str, str] | list[str], section: str) -> dict[str, s
 
 
 def _known_keys() -> dict[str, str]:
-    """Each key and where it is found: `optimizer.beta1` in `optimizer=adam`."""
+    """Each key and where it is found: `optimizer.beta1` in `optimizer=adam`, others in `group=one or another`."""
     keys = dict.fromkeys((*SECTIONS, "experiment", "sweep"), "config")
-    for path in [*CONF.glob("*/*.yaml"), CONF / "config.yaml"]:
+    for path in [*sorted(CONF.glob("*/*.yaml")), CONF / "config.yaml"]:
         content: dict[str, Any] = OmegaConf.to_container(OmegaConf.load(path))  # type: ignore[assignment]
         content.pop("defaults", None)
         if path.parent.name in SECTIONS:
-            keys |= {key: f"{path.parent.name}={path.stem}" for key in leaves({path.parent.name: content})}
+            for key in leaves({path.parent.name: content}):
+                keys[key] = f"{keys[key]} or {path.stem}" if key in keys else f"{path.parent.name}={path.stem}"
         elif path.parent == CONF:
             keys |= {key: "config" for key in leaves(content) if not key.startswith("hydra.")}
     return keys

@@ -117,6 +117,38 @@ class SyntheticConfig(DataConfig):
 
 
 @dataclass
+class AugmentationConfig:
+    """What is done to training images before they are learned from."""
+
+    name: str
+
+
+@dataclass
+class NoAugmentationConfig(AugmentationConfig):
+    """Nothing."""
+
+
+@dataclass
+class TransformationsConfig(AugmentationConfig):
+    """See `cnn_core.augmentation`."""
+
+    shift: int
+    flip: bool
+    crop: float
+    cutout: int
+
+
+@dataclass
+class StandardAugmentationConfig(TransformationsConfig):
+    """For images whose mirror image is something else, digits for one."""
+
+
+@dataclass
+class ArticlesAugmentationConfig(TransformationsConfig):
+    """For pictures of things."""
+
+
+@dataclass
 class TrainerConfig:
     """How long and on what arithmetic."""
 
@@ -161,6 +193,7 @@ class Config:
     model: ModelConfig
     optimizer: OptimizerConfig
     data: DataConfig
+    augmentation: AugmentationConfig
     trainer: TrainerConfig
     tracking: TrackingConfig
     launcher: LauncherConfig
@@ -179,7 +212,13 @@ ALTERNATIVES: dict[str, dict[str, type]] = {
         "digits": DigitsConfig,
         "synthetic": SyntheticConfig,
     },
+    "augmentation": {
+        "none": NoAugmentationConfig,
+        "standard": StandardAugmentationConfig,
+        "articles": ArticlesAugmentationConfig,
+    },
     "launcher": {"serial": SerialConfig, "joblib": JoblibConfig},
 }
 
-SECTIONS = ("model", "optimizer", "data", "trainer", "tracking", "launcher")  # keys that hold further keys
+# Keys that hold further keys.
+SECTIONS = ("model", "optimizer", "data", "augmentation", "trainer", "tracking", "launcher")

@@ -13,6 +13,7 @@ from experiments.config.schema import (
     SGDConfig,
     SimpleCNNConfig,
     SyntheticConfig,
+    TransformationsConfig,
 )
 from experiments.errors import UserError
 
@@ -51,6 +52,7 @@ def _faults(config: Config) -> Iterator[str]:
     yield from _model(config)
     yield from _optimizer(config)
     yield from _data(config)
+    yield from _augmentation(config)
     yield from _trainer(config)
     if isinstance(config.launcher, JoblibConfig):
         yield from _at_least(1, "launcher.n_jobs", config.launcher.n_jobs)
@@ -130,6 +132,22 @@ def _data(config: Config) -> Iterator[str]:
         for key in ("train_size", "test_size"):
             if getattr(data, key) < max(1, data.classes):
                 yield f"data.{key}={getattr(data, key)}: must be at least data.classes={data.classes}"
+
+
+def _augmentation(config: Config) -> Iterator[str]:
+    augmentation = config.augmentation
+    if not isinstance(augmentation, TransformationsConfig):
+        return
+    _, height, width = config.data.image_shape()
+    of_images = f"the shorter side of {config.data.name}'s images of {height}×{width}"
+    yield from _at_least(0, "augmentation.shift", augmentation.shift)
+    if augmentation.shift >= min(height, width):
+        yield f"augmentation.shift={augmentation.shift}: must be less than {of_images}"
+    if not 0 < augmentation.crop <= 1:
+        yield f"augmentation.crop={augmentation.crop}: must lie in (0, 1]"
+    yield from _at_least(0, "augmentation.cutout", augmentation.cutout)
+    if augmentation.cutout > min(height, width):
+        yield f"augmentation.cutout={augmentation.cutout}: must be at most {of_images}"
 
 
 def _trainer(config: Config) -> Iterator[str]:

@@ -20,6 +20,7 @@ from experiments.config.leaves import leaves
 from experiments.config.schema import Config, JoblibConfig
 from experiments.data.dataset import Dataset
 from experiments.files import write_json, write_whole
+from experiments.pictures.augmentation import draw_augmentation
 from experiments.pictures.learning_curve import draw_learning_curve
 from experiments.recorders.history import History, Row, best
 from experiments.recorders.tracked_run import TrackedRun
@@ -29,12 +30,15 @@ from experiments.runs.identity import code_digest
 from experiments.runs.lines import epoch_line, opening_line
 from experiments.terminal import progress
 from experiments.training.arithmetic import arithmetic
+from experiments.training.augmentation import examples
 from experiments.training.batches import Batch
 from experiments.training.build import build_dataset, build_model, build_optimizer, build_plan
 from experiments.training.checkpoint import load_checkpoint, save_checkpoint, weights_digest
 from experiments.training.loop import DivergedError, train
 
 _log = logging.getLogger(__name__)
+
+_IMAGES_DRAWN, _EPOCHS_DRAWN = 8, 3
 
 Summary = dict[str, Any]
 
@@ -58,6 +62,7 @@ class Attempt:
             data_digest = dataset.digest()
             self._tracked.log_tags({"data.sha256": data_digest})
             _log.info(opening_line(self._folder, dataset, model))
+            self._draw_augmentation(dataset)
             with arithmetic(self._config):
                 outcome = self._epochs(model, optimizer, dataset, rows)
             summary: Summary = {
@@ -119,6 +124,15 @@ class Attempt:
             return "diverged"
         return "completed"
 
+    def _draw_augmentation(self, dataset: Dataset) -> None:
+        """Show what augmentation does before it does it: one that destroys the images is seen at once."""
+        plan = build_plan(self._config)
+        if plan.augmentation is not None:
+            epochs = min(_EPOCHS_DRAWN, plan.epochs)
+            rows = examples(plan.augmentation, dataset.train.pixels, _IMAGES_DRAWN, seed=plan.seed, epochs=epochs)
+            title = f"run {self._folder.identity}, augmentation {self._config.augmentation.name}"
+            draw_augmentation(rows, dataset.scale, title, self._folder.augmentation)
+
     @contextmanager
     def _closed_if_stopped(self) -> Iterator[None]:
         """Leave no run RUNNING that isn't: record an interruption or a failure, then let it pass."""
@@ -147,5 +161,5 @@ class Attempt:
         folder = self._folder
         last = [replace(rows[-1], metrics=best(rows))] if rows else []
         tags = {key: summary[key] for key in ("outcome", "weights.sha256", "data.sha256")}
-        files = [folder.config, folder.history, folder.learning_curve, folder.log]
+        files = [folder.config, folder.history, folder.learning_curve, folder.augmentation, folder.log]
         self._tracked.finish("FINISHED", tags, last, files)

@@ -49,6 +49,11 @@ class RunFolder:
         return self.path / "learning_curve.png"
 
     @property
+    def augmentation(self) -> Path:
+        """The picture of what augmentation does, if there is any."""
+        return self.path / "augmentation.png"
+
+    @property
     def failure(self) -> Path:
         """The traceback, if the last attempt failed."""
         return self.path / "failure.txt"
@@ -69,7 +74,8 @@ class RunFolder:
 
     def clear(self) -> None:
         """Remove what earlier attempts left; the log goes on."""
-        for path in (self.finished, self.history, self.checkpoint, self.learning_curve, self.failure):
+        pictures = (self.learning_curve, self.augmentation)
+        for path in (self.finished, self.history, self.checkpoint, *pictures, self.failure):
             path.unlink(missing_ok=True)
 
     @contextmanager

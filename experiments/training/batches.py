@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from cnn_core.layout import batch_first
 from experiments.data.dataset import Images
+from experiments.training.augmentation import Augment
 
 
 class Batch(NamedTuple):
@@ -18,7 +19,13 @@ class Batch(NamedTuple):
 
 
 def batches(
-    images: Images, *, size: int, scale: float, dtype: npt.DTypeLike, order: npt.NDArray[np.int64] | None = None
+    images: Images,
+    *,
+    size: int,
+    scale: float,
+    dtype: npt.DTypeLike,
+    order: npt.NDArray[np.int64] | None = None,
+    augment: Augment | None = None,
 ) -> Iterator[Batch]:
     """Yield all images once, the last batch smaller where they don't divide evenly.
 
@@ -28,9 +35,11 @@ def batches(
         scale: what a pixel is multiplied by.
         dtype: of the pixels that come out.
         order: indices of the images; as they lie if not given.
+        augment: what is done to the pixels of a batch before they are converted.
     """
     for start in range(0, len(images), size):
         chosen = slice(start, start + size) if order is None else order[start : start + size]
-        pixels = np.moveaxis(images.pixels[chosen], 0, -1)  # (N, C, H, W) → (C, H, W, N)
+        taken = images.pixels[chosen] if augment is None else augment(images.pixels[chosen], chosen)
+        pixels = np.moveaxis(taken, 0, -1)  # (N, C, H, W) → (C, H, W, N)
         x = np.multiply(pixels, scale, dtype=dtype, order="C")
         yield Batch(batch_first(x), images.labels[chosen].astype(np.int64))

@@ -7,22 +7,26 @@ import numpy as np
 from cnn_core import SGD, Adam, Optimizer, Sequential, simple_cnn
 from experiments.config.schema import (
     AdamConfig,
+    AugmentationConfig,
     Config,
     DataConfig,
     DigitsConfig,
     FashionMnistConfig,
     Mnist5kConfig,
     MnistConfig,
+    NoAugmentationConfig,
     OptimizerConfig,
     SGDConfig,
     SimpleCNNConfig,
     SyntheticConfig,
+    TransformationsConfig,
 )
 from experiments.data.dataset import Dataset
 from experiments.data.digits import load_digits
 from experiments.data.mnist import load_fashion_mnist, load_mnist
 from experiments.data.mnist_5k import load_mnist_5k
 from experiments.data.synthetic import make_synthetic
+from experiments.training.augmentation import Augmentation
 from experiments.training.loop import Plan
 from experiments.training.streams import stream
 
@@ -108,4 +112,16 @@ def build_plan(config: Config) -> Plan:
         train_accuracy_images=config.trainer.train_accuracy_images,
         dtype=config.trainer.dtype,
         seed=config.seed,
+        augmentation=build_augmentation(config.augmentation),
     )
+
+
+def build_augmentation(augmentation: AugmentationConfig) -> Augmentation | None:
+    """Gather what is done to training images; None where that is nothing at all."""
+    match augmentation:
+        case NoAugmentationConfig():
+            return None
+        case TransformationsConfig(shift=shift, flip=flip, crop=crop, cutout=cutout):
+            return Augmentation(crop=crop, shift=shift, flip=flip, cutout=cutout)
+        case _:
+            raise TypeError(f"no augmentation is built from {type(augmentation).__name__}")

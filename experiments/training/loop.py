@@ -13,6 +13,7 @@ import numpy as np
 
 from cnn_core import CrossEntropyLoss, Module, Optimizer
 from experiments.data.dataset import Dataset, Images
+from experiments.training.augmentation import Augment, Augmentation, augment_epoch
 from experiments.training.batches import Batch, batches
 from experiments.training.streams import stream
 
@@ -37,6 +38,7 @@ class Plan:
     train_accuracy_images: int | None
     dtype: str
     seed: int
+    augmentation: Augmentation | None = None
 
 
 class DivergedError(Exception):
@@ -54,7 +56,8 @@ def train(
 ) -> Iterator[EpochResult]:
     """Train epoch after epoch.
 
-    The order of images in an epoch is a function of the seed and the epoch's number alone.
+    The order of images in an epoch, and what augmentation makes of them, are functions of the seed and the epoch's
+    number alone. What is measured after an epoch is never augmented.
 
     Args:
         model: trained in place.
@@ -97,7 +100,14 @@ def evaluate(model: Module, images: Images, scale: float, plan: Plan) -> tuple[f
 def _train_epoch(model: Module, optimizer: Optimizer, dataset: Dataset, plan: Plan, epoch: int, watch: Watch) -> float:
     loss, total = CrossEntropyLoss(), 0.0
     order = stream(plan.seed, "order", epoch).permutation(len(dataset.train))
-    supply = batches(dataset.train, size=plan.batch_size, scale=dataset.scale, dtype=plan.dtype, order=order)
+    supply = batches(
+        dataset.train,
+        size=plan.batch_size,
+        scale=dataset.scale,
+        dtype=plan.dtype,
+        order=order,
+        augment=_augment(dataset.train, plan, epoch),
+    )
     with _quiet():
         for number, (x, labels) in enumerate(watch(supply, epoch), start=1):
             batch_loss = loss.forward(model.forward(x), labels)
@@ -107,6 +117,12 @@ def _train_epoch(model: Module, optimizer: Optimizer, dataset: Dataset, plan: Pl
             optimizer.step()
             total += batch_loss * len(labels)
     return total / len(dataset.train)
+
+
+def _augment(images: Images, plan: Plan, epoch: int) -> Augment | None:
+    if plan.augmentation is None:
+        return None
+    return augment_epoch(plan.augmentation, images.pixels.shape, seed=plan.seed, epoch=epoch)
 
 
 def _quiet() -> np.errstate:

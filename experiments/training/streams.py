@@ -4,9 +4,9 @@ from typing import Literal
 
 import numpy as np
 
-_NUMBERS = {"weights": 0, "order": 1}  # never renumber: it would change every result
+_NUMBERS = {"weights": 0, "order": 1, "augmentation": 2}  # never renumber: it would change every result
 
-Stream = Literal["weights", "order"]
+Stream = Literal["weights", "order", "augmentation"]
 
 
 def stream(seed: int, name: Stream, epoch: int = 0) -> np.random.Generator:

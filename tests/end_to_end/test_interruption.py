@@ -14,11 +14,12 @@ from tests.runner.composed import composed_config
 from tests.runner.doubles import Store
 from tests.runner.stores import make_store
 
+AUGMENTED = ["augmentation=articles", "augmentation.crop=0.8", "augmentation.cutout=2"]
 EPOCHS = 40  # seconds of work: the signal comes after the first and long before the last
 
 
 def words(outputs: Path) -> list[str]:
-    return [*TINY, f"trainer.epochs={EPOCHS}", f"outputs_dir={outputs}"]
+    return [*TINY, *AUGMENTED, f"trainer.epochs={EPOCHS}", f"outputs_dir={outputs}"]
 
 
 def only_run(outputs: Path) -> Run:

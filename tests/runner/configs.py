@@ -7,9 +7,11 @@ from typing import Any
 from experiments.config.schema import (
     AdamConfig,
     Config,
+    NoAugmentationConfig,
     SerialConfig,
     SGDConfig,
     SimpleCNNConfig,
+    StandardAugmentationConfig,
     SyntheticConfig,
     TrackingConfig,
     TrainerConfig,
@@ -33,8 +35,13 @@ def small_config(outputs: Path, **changes: Any) -> Config:
             height=6,
             width=6,
         ),
+        augmentation=NoAugmentationConfig("none"),
         trainer=TrainerConfig(
-            epochs=2, dtype="float32", threads=1, train_accuracy_images=None, evaluation_batch_size=7
+            epochs=2,
+            dtype="float32",
+            threads=1,
+            train_accuracy_images=None,
+            evaluation_batch_size=7,
         ),
         tracking=TrackingConfig(uri=f"sqlite:///{outputs}/mlflow.db", experiment="cnn"),
         launcher=SerialConfig("serial"),
@@ -51,6 +58,10 @@ def sgd(**changes: Any) -> SGDConfig:
 
 def adam(**changes: Any) -> AdamConfig:
     return replace(AdamConfig("adam", lr=0.01, weight_decay=0.0, beta1=0.9, beta2=0.999, eps=1e-8), **changes)
+
+
+def shifts(**changes: Any) -> StandardAugmentationConfig:
+    return replace(StandardAugmentationConfig("standard", shift=2, flip=False, crop=1.0, cutout=0), **changes)
 
 
 def changed(config: Config, changes: dict[str, Any]) -> Config:

@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from experiments.config.leaves import leaves
 from experiments.config.schema import SECTIONS, Config, MnistConfig
 from experiments.data.dataset import Dataset, Images
-from experiments.training.build import build_dataset, build_model, build_optimizer
+from experiments.training.build import build_dataset, build_model, build_optimizer, build_plan
 from tests.runner.composed import CHECKOUT, CONF, composed_config
 
 FILES = sorted(path for path in CONF.glob("*/*.yaml") if path.parent.name != "hydra")
@@ -36,6 +36,7 @@ DEFAULTS: dict[str, Any] = {
     "data.batch_size": 64,
     "trainer.epochs": 5,
     "trainer.dtype": "float32",
+    "augmentation.name": "none",
     "seed": 0,
     "launcher.name": "serial",
     "tracking.uri": f"sqlite:///{CHECKOUT}/outputs/mlflow.db",
@@ -43,9 +44,10 @@ DEFAULTS: dict[str, Any] = {
     "outputs_dir": f"{CHECKOUT}/outputs",
 }
 WITHOUT_PROMISED_DEFAULT = {"optimizer.lr", "data.root", "data.validation_fraction", "trainer.threads"}
-NAMED = {"model", "optimizer", "data", "launcher"}  # groups whose choice is recorded under `name`
+NAMED = {"model", "optimizer", "data", "augmentation", "launcher"}  # groups whose choice is recorded under `name`
 GROUPS = {
     "data": {"mnist_5k", "mnist", "fashion_mnist", "digits", "synthetic"},
+    "augmentation": {"none", "standard"},
     "launcher": {"serial", "joblib"},
     "model": {"simple_cnn"},
     "experiment": {"seed"},
@@ -71,6 +73,7 @@ ORIGINAL: dict[str, Any] = {
     "trainer.epochs": 5,
     "trainer.dtype": "float32",
     "trainer.train_accuracy_images": 1000,
+    "augmentation.name": "none",
 }
 
 
@@ -124,6 +127,7 @@ def test_every_file_composes_and_builds(options: tuple[str, ...]) -> None:
     model = build_model(config)
     optimizer = build_optimizer(config.optimizer, model)
     optimizer.step()
+    build_plan(config)
     assert all(np.isfinite(value).all() for value in model.state_dict().values())
 
 

@@ -18,11 +18,13 @@ CASES: list[tuple[str, str, str]] = [
     ("zzz=1", "zzz=1", "no such key"),
     ("optimizer.beta1=0.5", "optimizer.beta1=0.5", "no such key here, it belongs to optimizer=adam"),
     ("optimizer=adam optimizer.momentum=0.5", "optimizer.momentum=0.5", "it belongs to optimizer=sgd"),
+    ("augmentation.shift=3", "augmentation.shift=3", "it belongs to augmentation=articles or standard"),
     ("+zzz=1", "zzz=1", "no such key"),
     ("+optimizer.beta1=0.5", "optimizer.beta1=0.5", "it belongs to optimizer=adam"),
     ("+optimizer.momentun=0.5", "optimizer.momentun=0.5", "no such key; did you mean optimizer.momentum?"),
     # options that don't exist
     ("data=mnst", "data=mnst", "must be one of digits, fashion_mnist, mnist, mnist_5k, synthetic; did you mean mnist?"),
+    ("augmentation=null", "augmentation=null", "by name"),
     ("model=null", "model=null", "by name"),
     # types
     ("trainer.epochs=abc", "trainer.epochs=abc", "could not be converted to Integer"),
@@ -36,6 +38,7 @@ CASES: list[tuple[str, str, str]] = [
     ("data.batch_size=0", "data.batch_size=0", "must be at least 1"),
     ("optimizer.lr=nan", "optimizer.lr=nan", "must be a finite number above 0"),
     ("model.kernel_size=31", "kernel_size=31", "a kernel of 31 does not fit into an input of 28 padded to 30"),
+    ("augmentation=standard data=digits augmentation.shift=8", "augmentation.shift=8", "must be less than the shorter"),
     ("optimizer.name=adam", "optimizer.name=adam", "is set by optimizer=…, one of sgd, adam"),
     # words
     ("optimizer.lr=0.1,0.2", "optimizer.lr=0.1,0.2", "add -m to sweep over them"),

@@ -7,7 +7,7 @@ import pytest
 
 from experiments.config.schema import Config, DigitsConfig, JoblibConfig, ModelConfig, OptimizerConfig
 from experiments.config.validation import ConfigError, validate
-from tests.runner.configs import adam, changed, sgd, small_config
+from tests.runner.configs import adam, changed, sgd, shifts, small_config
 
 NAN, INF = float("nan"), float("inf")
 
@@ -37,6 +37,7 @@ IMPOSSIBLE: list[tuple[str, Any, str]] = [
     ("trainer.dtype", "float16", "must be one of float32, float64"),
     ("trainer.train_accuracy_images", 0, "must be at least 1"),
     ("trainer.evaluation_batch_size", 0, "must be at least 1"),
+    ("augmentation.name", "standard", "is set by augmentation=…, one of none, standard, articles"),
     ("seed", -1, "must be at least 0"),
     ("outputs_dir", "", "must not be empty"),
     ("tracking.uri", "  ", "must not be empty"),
@@ -55,6 +56,15 @@ IMPOSSIBLE_ADAM: list[tuple[str, float, str]] = [
     ("optimizer.beta2", 1.5, "must lie in [0, 1)"),
     ("optimizer.eps", 0.0, "must be a finite number above 0"),
     ("optimizer.eps", INF, "must be a finite number above 0"),
+]
+IMPOSSIBLE_AUGMENTATION: list[tuple[str, float, str]] = [  # of images of 6×7
+    ("augmentation.shift", -1, "must be at least 0"),
+    ("augmentation.shift", 6, "must be less than the shorter side of synthetic's images of 6×7"),
+    ("augmentation.crop", 0.0, "must lie in (0, 1]"),
+    ("augmentation.crop", 1.01, "must lie in (0, 1]"),
+    ("augmentation.crop", NAN, "must lie in (0, 1]"),
+    ("augmentation.cutout", -1, "must be at least 0"),
+    ("augmentation.cutout", 7, "must be at most the shorter side of synthetic's images of 6×7"),
 ]
 POSSIBLE: list[dict[str, Any]] = [
     {"optimizer.momentum": 0.0},
@@ -76,6 +86,8 @@ POSSIBLE: list[dict[str, Any]] = [
     {"model.pool": 6},
     {"model.padding": 0},
     {"seed": 0},
+    {"augmentation": shifts(shift=5, cutout=6, crop=0.01, flip=True)},
+    {"augmentation": shifts(shift=0), "data.height": 1, "model.pool": 1},
 ]
 
 
@@ -97,6 +109,14 @@ def test_impossible_value_is_named_with_its_rule(key: str, value: Any, rule: str
 def test_impossible_value_of_adam_is_named_with_its_rule(key: str, value: float, rule: str, tmp_path: Path) -> None:
     config = changed(small_config(tmp_path, optimizer=adam()), {key: value})
     assert [line for line in faults(config) if line.startswith(f"{key}={value}") and rule in line]
+
+
+@pytest.mark.parametrize(("key", "value", "rule"), IMPOSSIBLE_AUGMENTATION)
+def test_impossible_value_of_augmentation_is_named_with_its_rule(
+    key: str, value: float, rule: str, tmp_path: Path
+) -> None:
+    config = small_config(tmp_path, data__width=7, augmentation=shifts(**{key.partition(".")[2]: value}))
+    assert faults(config) == [f"{key}={value}: {rule}"]
 
 
 @pytest.mark.parametrize("changes", POSSIBLE, ids=str)

@@ -28,7 +28,7 @@ from experiments.terminal import progress
 from experiments.training.build import build_model
 from experiments.training.checkpoint import save_checkpoint, weights_digest
 from experiments.training.loop import DivergedError, train
-from tests.runner.configs import adam, small_config
+from tests.runner.configs import adam, shifts, small_config
 from tests.runner.doubles import Store
 
 pytestmark = pytest.mark.usefixtures("store")
@@ -395,6 +395,42 @@ def test_checkpoint_is_never_ahead_of_the_history(outputs: Path, monkeypatch: py
     monkeypatch.setattr(attempt, "save_checkpoint", spy)
     execute(small_config(outputs))
     assert seen == [(1, 1), (2, 2)]
+
+
+# What augmentation shows
+
+
+def test_augmentation_is_drawn_before_it_is_learned_from_and_shown_in_the_store(
+    outputs: Path, store: Store, stop_after: Stop
+) -> None:
+    config = small_config(outputs, augmentation=shifts())
+    interrupted(config, stop_after, 0)
+    assert folder_of(config).augmentation.read_bytes().startswith(b"\x89PNG")
+    execute(config)
+    assert "augmentation.png" in store.only.files
+
+
+def test_run_without_augmentation_has_no_such_picture(outputs: Path, store: Store) -> None:
+    config = small_config(outputs)
+    execute(config)
+    assert not folder_of(config).augmentation.exists()
+    assert "augmentation.png" not in store.only.files
+
+
+@pytest.mark.parametrize(("epochs", "drawn"), [(2, 2), (5, 3)])
+def test_picture_is_of_epochs_that_there_are(
+    epochs: int, drawn: int, outputs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[list[str], str]] = []
+
+    def draw(rows: dict[str, Any], _scale: float, title: str, _path: Path) -> None:
+        seen.append((list(rows), title))
+
+    monkeypatch.setattr(attempt, "draw_augmentation", draw)
+    config = small_config(outputs, augmentation=shifts(), trainer__epochs=epochs)
+    execute(config)
+    names = ["original", *(f"epoch {epoch}" for epoch in range(1, drawn + 1))]
+    assert seen == [(names, f"run {identity(config)}, augmentation standard")]
 
 
 # What MLflow shows

@@ -39,7 +39,8 @@ def test_run_with_a_damaged_marker_is_not_finished(content: str, tmp_path: Path)
 def test_clearing_removes_results_and_keeps_the_log_and_the_book(tmp_path: Path) -> None:
     own = folder(tmp_path)
     own.path.mkdir(parents=True)
-    for path in (own.finished, own.history, own.checkpoint, own.tracked, own.failure, own.learning_curve, own.log):
+    pictures = (own.learning_curve, own.augmentation)
+    for path in (own.finished, own.history, own.checkpoint, own.tracked, own.failure, *pictures, own.log):
         path.write_text("old")
     own.clear()
     assert {path.name for path in own.path.iterdir()} == {"train.log", "tracked.json"}

@@ -12,7 +12,7 @@ from experiments.config.leaves import leaves
 from experiments.config.schema import Config, JoblibConfig
 from experiments.runs import identity as module
 from experiments.runs.identity import WITHOUT_EFFECT, code_digest, identity
-from tests.runner.configs import adam, changed, small_config
+from tests.runner.configs import adam, changed, shifts, small_config
 
 # Written down by hand: these say where and how, not what. Whatever else there is decides the result.
 SCHEMA = "experiments/config/schema.py"  # it says what a key means, such as the shape of an image
@@ -36,7 +36,8 @@ def another(value: Any) -> Any:
 
 
 def configs(outputs: Path) -> list[Config]:
-    return [small_config(outputs), small_config(outputs, optimizer=adam(), launcher=JoblibConfig("joblib", 2))]
+    others = {"optimizer": adam(), "launcher": JoblibConfig("joblib", 2), "augmentation": shifts()}
+    return [small_config(outputs), small_config(outputs, **others)]
 
 
 def keys(config: Config) -> list[str]:
@@ -48,7 +49,8 @@ def decides(key: str) -> bool:
 
 
 DECISIVE = (
-    '{"code": "CODE", "config": {"data.batch_size": 10, "data.channels": 1, "data.classes": 3, "data.height": 6, '
+    '{"code": "CODE", "config": {"augmentation.name": "none", "data.batch_size": 10, "data.channels": 1, '
+    '"data.classes": 3, "data.height": 6, '
     '"data.name": "synthetic", "data.test_size": 12, "data.train_size": 24, "data.validation_fraction": 0.0, '
     '"data.width": 6, "model.channels": [2], "model.hidden_size": 8, "model.kernel_size": 3, "model.name": '
     '"simple_cnn", "model.padding": 1, "model.pool": 2, "model.stride": 1, "optimizer.lr": 0.1, '
@@ -61,8 +63,8 @@ DECISIVE = (
 def test_identity_never_changes_its_meaning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Recorded runs are found by it: if this fails, every user's runs will be trained again.
     monkeypatch.setattr(module, "code_digest", lambda: "CODE")
-    assert hashlib.sha256(DECISIVE.encode()).hexdigest().startswith("41b4bd58c269")
-    assert identity(small_config(tmp_path)) == "41b4bd58c269"
+    assert hashlib.sha256(DECISIVE.encode()).hexdigest().startswith("cf15daeeb295")
+    assert identity(small_config(tmp_path)) == "cf15daeeb295"
 
 
 def test_identity_is_twelve_hexadecimal_digits(tmp_path: Path) -> None:

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from cnn_core import SGD, Adam
-from experiments.config.schema import DataConfig, ModelConfig, OptimizerConfig
+from experiments.config.schema import AugmentationConfig, DataConfig, ModelConfig, OptimizerConfig
 from experiments.data.dataset import DataError
-from experiments.training.build import build_dataset, build_model, build_optimizer
-from tests.runner.configs import adam, sgd, small_config
+from experiments.training.augmentation import Augmentation
+from experiments.training.build import build_augmentation, build_dataset, build_model, build_optimizer, build_plan
+from tests.runner.configs import adam, sgd, shifts, small_config
 
 
 def test_model_has_the_shapes_that_follow_from_its_settings(tmp_path: Path) -> None:
@@ -104,3 +105,14 @@ def test_settings_without_a_recipe_are_an_error_of_the_program(tmp_path: Path) -
         build_model(small_config(tmp_path, model=ModelConfig("new")))
     with pytest.raises(TypeError, match="OptimizerConfig"):
         build_optimizer(OptimizerConfig("new", 1.0, 0.0), build_model(config))
+
+
+def test_augmentation_gets_all_of_its_settings(tmp_path: Path) -> None:
+    config = small_config(tmp_path, augmentation=shifts(shift=1, flip=True, crop=0.75, cutout=3))
+    assert build_plan(config).augmentation == Augmentation(crop=0.75, shift=1, flip=True, cutout=3)
+    assert build_plan(small_config(tmp_path)).augmentation is None
+
+
+def test_augmentation_nobody_knows_is_a_fault_of_the_program() -> None:
+    with pytest.raises(TypeError, match="no augmentation is built from AugmentationConfig"):
+        build_augmentation(AugmentationConfig("new"))

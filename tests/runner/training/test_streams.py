@@ -8,7 +8,7 @@ import pytest
 from experiments.training.streams import Stream, stream
 
 # NumPy's own construction, written out: a child of the seed's sequence by (number of the name, epoch).
-NUMBERS: dict[Stream, int] = {"weights": 0, "order": 1}
+NUMBERS: dict[Stream, int] = {"weights": 0, "order": 1, "augmentation": 2}
 
 
 def draw(seed: int, name: Stream, epoch: int) -> list[int]:
@@ -35,6 +35,6 @@ def test_asking_again_begins_anew_whatever_was_asked_between() -> None:
 
 
 def test_seeds_names_and_epochs_all_differ() -> None:
-    names: tuple[Stream, ...] = ("weights", "order")
+    names: tuple[Stream, ...] = ("weights", "order", "augmentation")
     drawn = [tuple(draw(*key)) for key in itertools.product((0, 1, 2), names, (0, 1, 2))]
     assert len(set(drawn)) == len(drawn)
