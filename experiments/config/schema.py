@@ -157,6 +157,8 @@ class TrainerConfig:
     threads: int | None
     train_accuracy_images: int | None
     evaluation_batch_size: int
+    patience: int | None
+    min_improvement: float
 
 
 @dataclass

@@ -161,6 +161,17 @@ def _trainer(config: Config) -> Iterator[str]:
     if trainer.dtype not in DTYPES:
         near = did_you_mean(trainer.dtype, list(DTYPES))
         yield f"trainer.dtype={trainer.dtype}: must be one of {', '.join(DTYPES)}{near}"
+    yield from _early_stopping(config)
+
+
+def _early_stopping(config: Config) -> Iterator[str]:
+    patience, min_improvement = config.trainer.patience, config.trainer.min_improvement
+    if not (math.isfinite(min_improvement) and min_improvement >= 0):
+        yield f"trainer.min_improvement={min_improvement}: must be a finite number, 0 or more"
+    if patience is not None:
+        yield from _at_least(1, "trainer.patience", patience)
+        if patience >= 1 and config.data.validation_fraction == 0:
+            yield f"trainer.patience={patience}: needs data.validation_fraction above 0, it watches val/loss"
 
 
 def _at_least(least: int, key: str, value: int) -> Iterator[str]:

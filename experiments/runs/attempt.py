@@ -34,6 +34,7 @@ from experiments.training.augmentation import examples
 from experiments.training.batches import Batch
 from experiments.training.build import build_dataset, build_model, build_optimizer, build_plan
 from experiments.training.checkpoint import load_checkpoint, save_checkpoint, weights_digest
+from experiments.training.early_stopping import stop_reason
 from experiments.training.loop import DivergedError, train
 
 _log = logging.getLogger(__name__)
@@ -68,6 +69,7 @@ class Attempt:
             summary: Summary = {
                 "identity": self._folder.identity,
                 "outcome": outcome,
+                "stopped_early": self._stop_reason(rows),
                 "final": rows[-1].metrics | best(rows) if rows else {},
                 "weights.sha256": weights_digest(model),
                 "data.sha256": data_digest,
@@ -112,7 +114,8 @@ class Attempt:
             return progress(batches, total=total, label=f"epoch {epoch}/{plan.epochs}", shown=self._shows_bar)
 
         try:
-            for result in train(model, optimizer, dataset, plan, finished_epochs=len(rows), watch=watch):
+            results = train(model, optimizer, dataset, plan, finished_epochs=len(rows), watch=watch)
+            while self._stop_reason(rows) is None and (result := next(results, None)):
                 row = Row(result.epoch, result.metrics, round(time.time() * 1000), weights_digest(model))
                 rows.append(row)
                 self._history.append(row)
@@ -122,7 +125,18 @@ class Attempt:
         except DivergedError as error:
             _log.warning("diverged: %s", error)
             return "diverged"
+        if reason := self._stop_reason(rows):
+            _log.info("stopped early %s", reason)
         return "completed"
+
+    def _stop_reason(self, rows: Sequence[Row]) -> str | None:
+        """After which epoch training ends and why, where these rows are all and there could have been more."""
+        trainer = self._config.trainer
+        if trainer.patience is None or len(rows) == trainer.epochs:
+            return None
+        losses = [row.metrics["val/loss"] for row in rows]
+        reason = stop_reason(losses, patience=trainer.patience, min_improvement=trainer.min_improvement)
+        return f"after epoch {len(rows)} of {trainer.epochs}: {reason}" if reason else None
 
     def _draw_augmentation(self, dataset: Dataset) -> None:
         """Show what augmentation does before it does it: one that destroys the images is seen at once."""

@@ -24,12 +24,14 @@ class RunResult:
         outcome: `completed` or `diverged`; a run that failed or was interrupted raises instead.
         final: the last epoch's metrics and, as `best/test_accuracy` and `best/epoch`, those of the best.
         run_id: of the MLflow run that shows it, if the store could be reached.
+        stopped_early: after which epoch and why, if it was.
     """
 
     folder: RunFolder
     outcome: str
     final: dict[str, float]
     run_id: str | None
+    stopped_early: str | None = None
 
 
 def execute(config: Config, *, name: str | None = None, part: SweepPart | None = None) -> RunResult:
@@ -58,7 +60,7 @@ def execute(config: Config, *, name: str | None = None, part: SweepPart | None =
             else:
                 _log.info("run %s is already finished; force=true repeats it", folder.identity)
                 attempt.show(summary)
-    return RunResult(folder, summary["outcome"], summary["final"], tracked.run_id)
+    return RunResult(folder, summary["outcome"], summary["final"], tracked.run_id, summary["stopped_early"])
 
 
 def default_name(config: Config) -> str:

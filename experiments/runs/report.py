@@ -34,6 +34,8 @@ def closing_lines(config: Config, result: RunResult) -> str:
         first = f"test accuracy {final['test/accuracy']:.2%}"
         if final["best/test_accuracy"] != final["test/accuracy"]:
             first += f" (best {final['best/test_accuracy']:.2%}, epoch {final['best/epoch']:.0f})"
+    if result.stopped_early:
+        first += f"\nstopped early {result.stopped_early}"
     tracked = f" (MLflow run {result.run_id})" if result.run_id else ""
     return f"{first}\nrun   {result.folder.path}{tracked}\nopen  {open_command(config)}"
 

@@ -42,6 +42,8 @@ def small_config(outputs: Path, **changes: Any) -> Config:
             threads=1,
             train_accuracy_images=None,
             evaluation_batch_size=7,
+            patience=None,
+            min_improvement=0.0,
         ),
         tracking=TrackingConfig(uri=f"sqlite:///{outputs}/mlflow.db", experiment="cnn"),
         launcher=SerialConfig("serial"),

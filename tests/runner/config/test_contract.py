@@ -36,6 +36,7 @@ DEFAULTS: dict[str, Any] = {
     "data.batch_size": 64,
     "trainer.epochs": 5,
     "trainer.dtype": "float32",
+    "trainer.patience": None,
     "augmentation.name": "none",
     "seed": 0,
     "launcher.name": "serial",
@@ -73,6 +74,7 @@ ORIGINAL: dict[str, Any] = {
     "trainer.epochs": 5,
     "trainer.dtype": "float32",
     "trainer.train_accuracy_images": 1000,
+    "trainer.patience": None,
     "augmentation.name": "none",
 }
 

@@ -39,6 +39,7 @@ CASES: list[tuple[str, str, str]] = [
     ("optimizer.lr=nan", "optimizer.lr=nan", "must be a finite number above 0"),
     ("model.kernel_size=31", "kernel_size=31", "a kernel of 31 does not fit into an input of 28 padded to 30"),
     ("augmentation=standard data=digits augmentation.shift=8", "augmentation.shift=8", "must be less than the shorter"),
+    ("trainer.patience=3", "trainer.patience=3", "needs data.validation_fraction above 0"),
     ("optimizer.name=adam", "optimizer.name=adam", "is set by optimizer=…, one of sgd, adam"),
     # words
     ("optimizer.lr=0.1,0.2", "optimizer.lr=0.1,0.2", "add -m to sweep over them"),

@@ -37,6 +37,9 @@ IMPOSSIBLE: list[tuple[str, Any, str]] = [
     ("trainer.dtype", "float16", "must be one of float32, float64"),
     ("trainer.train_accuracy_images", 0, "must be at least 1"),
     ("trainer.evaluation_batch_size", 0, "must be at least 1"),
+    ("trainer.patience", 0, "must be at least 1"),
+    ("trainer.min_improvement", -0.1, "must be a finite number, 0 or more"),
+    ("trainer.min_improvement", NAN, "must be a finite number, 0 or more"),
     ("augmentation.name", "standard", "is set by augmentation=…, one of none, standard, articles"),
     ("seed", -1, "must be at least 0"),
     ("outputs_dir", "", "must not be empty"),
@@ -86,6 +89,8 @@ POSSIBLE: list[dict[str, Any]] = [
     {"model.pool": 6},
     {"model.padding": 0},
     {"seed": 0},
+    {"trainer.patience": 1, "data.validation_fraction": 0.25},
+    {"trainer.patience": None, "trainer.min_improvement": 0.5},
     {"augmentation": shifts(shift=5, cutout=6, crop=0.01, flip=True)},
     {"augmentation": shifts(shift=0), "data.height": 1, "model.pool": 1},
 ]
@@ -117,6 +122,11 @@ def test_impossible_value_of_augmentation_is_named_with_its_rule(
 ) -> None:
     config = small_config(tmp_path, data__width=7, augmentation=shifts(**{key.partition(".")[2]: value}))
     assert faults(config) == [f"{key}={value}: {rule}"]
+
+
+def test_patience_needs_a_validation_part(tmp_path: Path) -> None:
+    (line,) = faults(small_config(tmp_path, trainer__patience=3))
+    assert line == "trainer.patience=3: needs data.validation_fraction above 0, it watches val/loss"
 
 
 @pytest.mark.parametrize("changes", POSSIBLE, ids=str)

@@ -32,6 +32,14 @@ def test_better_epoch_before_the_last_is_named(tmp_path: Path) -> None:
     assert first == "test accuracy 96.88% (best 98.00%, epoch 3)"
 
 
+def test_run_that_stopped_early_says_after_which_epoch_and_why(tmp_path: Path) -> None:
+    result = RunResult(RunFolder(tmp_path, "0123456789ab"), "completed", FINAL, "abc", "after epoch 3 of 9: it waited")
+    assert closing_lines(small_config(tmp_path), result).splitlines()[:2] == [
+        "test accuracy 96.88%",
+        "stopped early after epoch 3 of 9: it waited",
+    ]
+
+
 def test_run_without_an_epoch_has_no_accuracy(tmp_path: Path) -> None:
     assert lines(small_config(tmp_path), {})[0] == "no epoch was finished"
 
