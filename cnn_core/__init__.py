@@ -8,15 +8,17 @@ lies innermost, see `cnn_core.layout`.
 
 from cnn_core.buffers import Buffers
 from cnn_core.initializers import he_normal
+from cnn_core.layers.batch_norm2d import BatchNorm2d
 from cnn_core.layers.conv2d import Conv2d
 from cnn_core.layers.flatten import Flatten
+from cnn_core.layers.global_avg_pool2d import GlobalAvgPool2d
 from cnn_core.layers.linear import Linear
 from cnn_core.layers.max_pool2d import MaxPool2d
 from cnn_core.layers.relu import ReLU
 from cnn_core.losses import CrossEntropyLoss
 from cnn_core.metrics import accuracy
 from cnn_core.models import simple_cnn
-from cnn_core.module import Module, Parameter
+from cnn_core.module import Module, Parameter, Statistic
 from cnn_core.optimizers.adam import Adam
 from cnn_core.optimizers.optimizer import Optimizer
 from cnn_core.optimizers.sgd import SGD
@@ -26,10 +28,12 @@ from cnn_core.state import load_state, save_state
 __all__ = [
     "SGD",
     "Adam",
+    "BatchNorm2d",
     "Buffers",
     "Conv2d",
     "CrossEntropyLoss",
     "Flatten",
+    "GlobalAvgPool2d",
     "Linear",
     "MaxPool2d",
     "Module",
@@ -37,6 +41,7 @@ __all__ = [
     "Parameter",
     "ReLU",
     "Sequential",
+    "Statistic",
     "accuracy",
     "he_normal",
     "load_state",

@@ -1,9 +1,11 @@
-"""Large arrays, allocated once per shape and handed out again once nobody holds them.
+"""Memory for large arrays, allocated once and handed out again as soon as nobody holds it.
 
-A training step asks for the same shapes every time. Fresh memory costs a page fault every 4 KiB, which for a small
-network is as dear as the arithmetic. A buffer never shrinks or frees while its layer lives.
+A training step asks for the same sizes every time. Fresh memory costs a page fault every 4 KiB, which for a small
+network is as dear as the arithmetic; memory that was just in use is still in the cache. A pool never shrinks while its
+network lives.
 """
 
+import math
 import sys
 import threading
 
@@ -12,50 +14,54 @@ import numpy.typing as npt
 
 from cnn_core.layout import Array
 
-_KEPT_PER_SHAPE = 4
+_ALIGNMENT = 64  # bytes: a cache line and the widest vector register
+_KEPT_PER_SIZE = 64  # more than a network of this kind has layers
 _probe = [np.empty(0)]
 _UNSHARED = sys.getrefcount(_probe[0])  # the count of an array that only its list holds
 
 
 class Buffers:
-    """A pool of arrays, told apart by role, shape and dtype.
+    """A pool of memory, told apart by size alone, that all layers of a network share.
 
-    An array is reused only when the pool alone refers to it, directly or through a view, so a caller who keeps a result
-    never sees it change. CPython's reference counts make that test exact.
+    Memory is reused only when the pool alone refers to it, so a caller who keeps a result or a view of it never sees it
+    change. CPython's reference counts make that test exact.
 
     >>> buffers = Buffers()
-    >>> first = buffers.empty("y", (2, 3), np.float32)
-    >>> buffers.empty("y", (2, 3), np.float32) is first
+    >>> first = buffers.empty((2, 3), np.float32)
+    >>> second = buffers.empty((2, 3), np.float32)
+    >>> np.shares_memory(first, second)
     False
-    >>> address = id(first)
+    >>> address = first.ctypes.data
     >>> del first
-    >>> id(buffers.empty("y", (2, 3), np.float32)) == address
+    >>> buffers.empty((3, 2), np.int32).ctypes.data == address
     True
     """
 
     def __init__(self) -> None:
-        self._arrays: dict[tuple[str, tuple[int, ...], np.dtype[np.generic]], list[Array]] = {}
+        self._blocks: dict[int, list[Array]] = {}
         self._lock = threading.Lock()
 
-    def empty(self, role: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
+    def empty(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
         """An array of this shape with arbitrary content."""
-        return self._take(role, shape, np.dtype(dtype), zeroed=False)
-
-    def zeros(self, role: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
-        """An array that held zeros when it was allocated.
-
-        Who writes the same elements each time finds the others still zero: a border of padding is cleared once, not
-        at every step. Hence a role must always write the same elements of a shape.
-        """
-        return self._take(role, shape, np.dtype(dtype), zeroed=True)
-
-    def _take(self, role: str, shape: tuple[int, ...], dtype: np.dtype[np.generic], *, zeroed: bool) -> Array:
+        dtype = np.dtype(dtype)
         with self._lock:
-            arrays = self._arrays.setdefault((role, shape, dtype), [])
-            for i in range(len(arrays)):
-                if sys.getrefcount(arrays[i]) == _UNSHARED:
-                    return arrays[i]
-            array: Array = np.zeros(shape, dtype) if zeroed else np.empty(shape, dtype)
-            if len(arrays) < _KEPT_PER_SHAPE:
-                arrays.append(array)
-            return array
+            block = self._unshared_block(math.prod(shape) * dtype.itemsize)
+            return np.ndarray(shape, dtype, buffer=block, offset=-block.__array_interface__["data"][0] % _ALIGNMENT)
+
+    def contiguous(self, x: Array) -> Array:
+        """The array itself where its elements lie in the order of its axes, else a copy that does."""
+        if x.flags.c_contiguous:
+            return x
+        copy = self.empty(x.shape, x.dtype)
+        copy[...] = x
+        return copy
+
+    def _unshared_block(self, size: int) -> Array:
+        blocks = self._blocks.setdefault(size, [])
+        for i in range(len(blocks)):
+            if sys.getrefcount(blocks[i]) == _UNSHARED:
+                return blocks[i]
+        block = np.empty((size + _ALIGNMENT,), np.uint8)
+        if len(blocks) < _KEPT_PER_SIZE:
+            blocks.append(block)
+        return block

@@ -1,11 +1,12 @@
-"""How arrays lie in memory: the batch innermost.
+"""How arrays lie in memory: rows of an image first, the batch innermost.
 
-Public shapes have the batch first, `(N, C, H, W)` and `(N, F)`. The memory behind them has it last, `(C, H, W, N)` and
-`(F, N)`, so that every slice a convolution or a pooling takes is hundreds of floats long and a GEMM needs no
-transposed copy. The two are views of each other; nothing here ever copies.
+Public shapes have the batch first, `(N, C, H, W)` and `(N, F)`. The memory behind them is `(H, C, W, N)` and `(F, N)`.
+The batch innermost makes every slice that a convolution or a pooling takes long and contiguous. The rows outermost put
+all that a row of output needs next to each other: rows h … h + kh of all channels are one matrix, ready for a GEMM. The
+two orders are views of each other; nothing here ever copies.
 
 Letters used throughout the package: N images, C input channels, O output channels, H×W input, P×Q output,
-kh×kw kernel, K = C·kh·kw, F features.
+kh×kw kernel, G groups, F features.
 """
 
 from typing import Any
@@ -17,21 +18,21 @@ Array = npt.NDArray[Any]
 
 
 def batch_last(x: Array) -> Array:
-    """View `(N, ...)` as `(..., N)`.
+    """View `(N, C, H, W)` as `(H, C, W, N)`, and `(N, ...)` of other ranks as `(..., N)`.
 
-    >>> batch_last(np.zeros((64, 1, 28, 28))).shape
-    (1, 28, 28, 64)
+    >>> batch_last(np.zeros((64, 1, 28, 30))).shape
+    (28, 1, 30, 64)
     """
-    return np.moveaxis(x, 0, -1)
+    return x.transpose(2, 1, 3, 0) if x.ndim == 4 else np.moveaxis(x, 0, -1)
 
 
 def batch_first(x: Array) -> Array:
-    """View `(..., N)` as `(N, ...)`.
+    """View `(H, C, W, N)` as `(N, C, H, W)`, and `(..., N)` of other ranks as `(N, ...)`.
 
-    >>> batch_first(np.zeros((1, 28, 28, 64))).shape
-    (64, 1, 28, 28)
+    >>> batch_first(np.zeros((28, 1, 30, 64))).shape
+    (64, 1, 28, 30)
     """
-    return np.moveaxis(x, -1, 0)
+    return x.transpose(3, 1, 0, 2) if x.ndim == 4 else np.moveaxis(x, -1, 0)
 
 
 def pair(value: int | tuple[int, int]) -> tuple[int, int]:
@@ -41,20 +42,3 @@ def pair(value: int | tuple[int, int]) -> tuple[int, int]:
     ((3, 3), (3, 5))
     """
     return (value, value) if isinstance(value, int) else value
-
-
-def output_size(size: int, kernel: int, stride: int, padding: int) -> int:
-    """Positions a window takes along one side: ⌊(size + 2·padding - kernel) / stride⌋ + 1.
-
-    Raises:
-        ValueError: the window is larger than the padded side, or there is no such window, step or padding.
-
-    >>> output_size(28, kernel=3, stride=1, padding=1)
-    28
-    """
-    if min(kernel, stride) < 1 or padding < 0:
-        raise ValueError(f"kernel and stride must be at least 1 and padding 0, got {kernel}, {stride} and {padding}")
-    padded = size + 2 * padding
-    if kernel > padded:
-        raise ValueError(f"a kernel of {kernel} does not fit into an input of {size} padded to {padded}")
-    return (padded - kernel) // stride + 1

@@ -10,9 +10,9 @@ from cnn_core.layers.flatten import Flatten
 from cnn_core.layers.linear import Linear
 from cnn_core.layers.max_pool2d import MaxPool2d
 from cnn_core.layers.relu import ReLU
-from cnn_core.layout import output_size
 from cnn_core.module import Module
 from cnn_core.sequential import Sequential
+from cnn_core.windows import Side
 
 
 def simple_cnn(
@@ -91,8 +91,8 @@ def simple_cnn_features(
     _, height, width = input_shape
     for number in range(1, len(channels) + 1):
         try:
-            height, width = (output_size(side, kernel_size, stride, padding) for side in (height, width))
-            height, width = (output_size(side, pool, pool, 0) for side in (height, width))
+            height, width = map(Side(kernel_size, stride, before=padding, after=padding).positions, (height, width))
+            height, width = map(Side(pool, pool).positions, (height, width))
         except ValueError as error:
             raise ValueError(f"block {number} of {len(channels)}: {error}") from error
     return channels[-1] * height * width

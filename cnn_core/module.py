@@ -4,6 +4,7 @@ A module remembers what its backward pass needs; it never updates a parameter an
 """
 
 from collections.abc import Iterator, Mapping
+from typing import Any, Self
 
 import numpy as np
 
@@ -25,15 +26,28 @@ class Parameter:
         self.grad = np.zeros_like(value)
 
 
+class Statistic:
+    """An array that training follows and evaluation reads, such as a running mean; no gradient reaches it."""
+
+    def __init__(self, value: Array) -> None:
+        self.value = value
+
+
 class Module:
     """A differentiable function of one array, y = f(x; θ).
 
-    A layer implements `forward`, `input_gradient` and, where it has parameters, `parameter_gradients`. Parameters and
-    modules assigned to attributes are found by name.
+    A layer implements `forward`, `input_gradient` and, where it has parameters, `parameter_gradients`. Parameters,
+    statistics and modules assigned to attributes are found by name.
+
+    Attributes:
+        training: whether the forward pass is followed by a backward pass; set it by `train` and `evaluate`.
+        buffers: where results and temporary arrays lie, shared by all modules of a network.
     """
 
     def __init__(self) -> None:
+        self.training = True
         self.buffers = Buffers()
+        self._remembered: Any = None
 
     def __call__(self, x: Array) -> Array:
         """Compute the forward pass."""
@@ -55,32 +69,81 @@ class Module:
         """Return ∂L/∂x only."""
         raise NotImplementedError
 
+    def remember(self, *what: Any) -> None:
+        """Keep what the backward pass needs, in training; evaluation keeps nothing."""
+        self._remembered = what if self.training else None
+
+    def recall(self) -> Any:
+        """What `remember` kept.
+
+        Raises:
+            RuntimeError: there was no forward pass in training, or its memory is freed.
+        """
+        if self._remembered is None:
+            raise RuntimeError(f"{type(self).__name__}: a backward pass needs a forward pass in training before it")
+        return self._remembered
+
+    def forget(self) -> None:
+        """Free what the last forward pass left for a backward pass."""
+        self._remembered = None
+        for module in self.children().values():
+            module.forget()
+
+    def train(self) -> Self:
+        """Compute as in training: remember, drop out, normalise by the batch's own statistics."""
+        return self._set_training(True)
+
+    def evaluate(self) -> Self:
+        """Compute as in use: remember nothing, change nothing."""
+        return self._set_training(False)
+
+    def share(self, buffers: Buffers) -> None:
+        """Take memory from this pool from now on, this module and all within it."""
+        self.buffers = buffers
+        for module in self.children().values():
+            module.share(buffers)
+
+    def children(self) -> dict[str, "Module"]:
+        """The modules directly within this one, by name."""
+        return {name: member for name, member in vars(self).items() if isinstance(member, Module)}
+
     def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
         """Yield `("conv1.weight", Parameter)` and so on, in the order of construction."""
-        for name, member in vars(self).items():
+        for name, member in self._named_members(prefix):
             if isinstance(member, Parameter):
-                yield prefix + name, member
-            elif isinstance(member, Module):
-                yield from member.named_parameters(f"{prefix}{name}.")
+                yield name, member
 
     def parameters(self) -> list[Parameter]:
         """All parameters, in the order of construction."""
         return [parameter for _, parameter in self.named_parameters()]
 
     def state_dict(self) -> dict[str, Array]:
-        """Copies of all parameters' values, by name."""
-        return {name: parameter.value.copy() for name, parameter in self.named_parameters()}
+        """Copies of the values of all parameters and statistics, by name."""
+        return {name: member.value.copy() for name, member in self._named_members("")}
 
     def load_state_dict(self, state: Mapping[str, Array]) -> None:
-        """Set all parameters from arrays of the same names, shapes and dtypes.
+        """Set all parameters and statistics from arrays of the same names, shapes and dtypes.
 
         Raises:
             ValueError: a name is missing or unknown, or a shape or dtype differs; nothing is changed then.
         """
-        own = dict(self.named_parameters())
-        check_fit({name: parameter.value for name, parameter in own.items()}, state)
-        for name, parameter in own.items():
-            parameter.value[...] = state[name]
+        own = dict(self._named_members(""))
+        check_fit({name: member.value for name, member in own.items()}, state)
+        for name, member in own.items():
+            member.value[...] = state[name]
+
+    def _named_members(self, prefix: str) -> Iterator[tuple[str, Parameter | Statistic]]:
+        for name, member in vars(self).items():
+            if isinstance(member, Parameter | Statistic):
+                yield prefix + name, member
+            elif isinstance(member, Module):
+                yield from member._named_members(f"{prefix}{name}.")
+
+    def _set_training(self, training: bool) -> Self:
+        self.training = training
+        for module in self.children().values():
+            module._set_training(training)
+        return self
 
 
 def check_fit(expected: Mapping[str, Array], found: Mapping[str, Array]) -> None:

@@ -7,6 +7,8 @@ from cnn_core.module import Module
 class Sequential(Module):
     """y = fₙ(… f₂(f₁(x))), each layer under a name of its own.
 
+    A backward pass frees what the forward pass remembered, layer by layer, so there is one for each forward pass.
+
     >>> import numpy as np
     >>> from cnn_core import Linear, ReLU
     >>> net = Sequential(fc1=Linear(4, 3, rng=np.random.default_rng(0)), relu1=ReLU())
@@ -18,13 +20,15 @@ class Sequential(Module):
         super().__init__()
         if not layers:
             raise ValueError("Sequential needs at least one layer")
-        for name in layers.keys() & {"layers", "buffers"}:
+        for name in layers.keys() & (vars(self).keys() | {"layers"}):
             raise ValueError(f"a layer cannot be called {name}, which is an attribute of Sequential's own")
         self.layers = layers
         vars(self).update(layers)
+        self.share(self.buffers)
 
     def forward(self, x: Array) -> Array:
         """Apply every layer in turn."""
+        self.forget()  # memory of a forward pass that no backward pass followed
         for layer in self.layers.values():
             x = layer.forward(x)
         return x
@@ -34,16 +38,20 @@ class Sequential(Module):
         first, *others = self.layers.values()
         for layer in reversed(others):
             dy = layer.backward(dy)
+            layer.forget()
         first.parameter_gradients(dy)
+        first.forget()
 
     def input_gradient(self, dy: Array) -> Array:
         """Walk back through all layers, leaving the parameters' gradients as they are."""
         for layer in reversed(self.layers.values()):
             dy = layer.input_gradient(dy)
+            layer.forget()
         return dy
 
     def backward(self, dy: Array) -> Array:
         """Walk back through all layers, to the gradient of the input."""
         for layer in reversed(self.layers.values()):
             dy = layer.backward(dy)
+            layer.forget()
         return dy

@@ -5,7 +5,7 @@ from cnn_core.module import Module
 
 
 class Flatten(Module):
-    """`(N, C, H, W)` → `(N, C·H·W)`, a view: feature (c·H + h)·W + w is pixel (c, h, w).
+    """`(N, C, H, W)` → `(N, C·H·W)`: feature (c·H + h)·W + w is pixel (c, h, w).
 
     >>> import numpy as np
     >>> Flatten()(np.arange(8).reshape(1, 2, 2, 2))
@@ -14,9 +14,13 @@ class Flatten(Module):
 
     def forward(self, x: Array) -> Array:
         """`(N, C, H, W)` → `(N, C·H·W)`."""
-        self._shape = x.shape
-        return batch_first(batch_last(x).reshape(-1, len(x)))  # (C, H, W, N) → (F, N)
+        self.remember(x.shape)
+        x = x.transpose(1, 2, 3, 0)  # (N, C, H, W) → (C, H, W, N), which is not its order in memory
+        features = self.buffers.empty(x.shape, x.dtype)
+        features[...] = x
+        return batch_first(features.reshape(-1, x.shape[-1]))  # (C, H, W, N) → (F, N)
 
     def input_gradient(self, dy: Array) -> Array:
-        """`(N, C·H·W)` → `(N, C, H, W)`."""
-        return batch_first(batch_last(dy).reshape(*self._shape[1:], len(dy)))  # (F, N) → (C, H, W, N)
+        """`(N, C·H·W)` → `(N, C, H, W)`, a view."""
+        (n, *image) = self.recall()[0]
+        return batch_last(dy).reshape(*image, n).transpose(3, 0, 1, 2)  # (F, N) → (C, H, W, N) → (N, C, H, W)

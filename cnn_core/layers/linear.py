@@ -42,40 +42,41 @@ class Linear(Module):
         w, b = self.weight.value, self.bias.value
         if x.ndim != 2 or x.shape[1] != w.shape[1]:
             raise ValueError(f"Linear({w.shape[1]}, {w.shape[0]}) needs (N, {w.shape[1]}), got {x.shape}")
-        self._x = x = batch_last(x)  # (in, N)
-        y = self.buffers.empty("y", (len(w), x.shape[1]), np.result_type(x, w, b))
+        x = batch_last(x)  # (in, N)
+        y = self.buffers.empty((len(w), x.shape[1]), np.result_type(x, w, b))
 
         def block(rows: slice) -> None:
             np.matmul(w[rows], x, out=y[rows])  # (out, in) @ (in, N) → (out, N)
             y[rows] += b[rows, None]
 
-        for_each(block, self._blocks(len(w)))
+        for_each(block, self._blocks(len(w), x))
+        self.remember(x)
         return batch_first(y)
 
     def parameter_gradients(self, dy: Array) -> None:
         """dW = dyᵀ x and db = Σₙ dy."""
-        dy = batch_last(dy)  # (out, N)
+        (x,), dy = self.recall(), batch_last(dy)  # (in, N) and (out, N)
         dw = self.weight.grad
 
         def block(rows: slice) -> None:
-            np.matmul(dy[rows], self._x.T, out=dw[rows])  # (out, N) @ (N, in) → (out, in)
+            np.matmul(dy[rows], x.T, out=dw[rows])  # (out, N) @ (N, in) → (out, in)
 
-        for_each(block, self._blocks(len(dw)))
+        for_each(block, self._blocks(len(dw), x))
         np.sum(dy, axis=1, out=self.bias.grad)
 
     def input_gradient(self, dy: Array) -> Array:
         """dx = dy W."""
-        w, dy = self.weight.value, batch_last(dy)
-        dx = self.buffers.empty("dx", self._x.shape, np.result_type(dy, w))
+        w, (x,), dy = self.weight.value, self.recall(), batch_last(dy)
+        dx = self.buffers.empty(x.shape, np.result_type(dy, w))
 
         def block(rows: slice) -> None:
             np.matmul(w[:, rows].T, dy, out=dx[rows])  # (in, out) @ (out, N) → (in, N)
 
-        for_each(block, self._blocks(len(dx)))
+        for_each(block, self._blocks(len(dx), x))
         return batch_first(dx)
 
-    def _blocks(self, rows: int) -> list[slice]:
+    def _blocks(self, rows: int, x: Array) -> list[slice]:
         """Cut the rows of a result, into at most four blocks; the work is the same for all three products."""
-        work = self.weight.value.size * self._x.shape[1]
+        work = self.weight.value.size * x.shape[1]
         count = min(4, max(1, work // _BLOCK_WORK))
         return slices(rows, -(-rows // count))

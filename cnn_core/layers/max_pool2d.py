@@ -4,8 +4,10 @@ import itertools
 
 import numpy as np
 
-from cnn_core.layout import Array, batch_first, batch_last, output_size, pair
+from cnn_core.layout import Array, batch_first, batch_last, pair
 from cnn_core.module import Module
+from cnn_core.parallel import for_each
+from cnn_core.windows import Side
 
 
 class MaxPool2d(Module):
@@ -24,10 +26,8 @@ class MaxPool2d(Module):
 
     def __init__(self, kernel_size: int | tuple[int, int], stride: int | tuple[int, int] | None = None) -> None:
         super().__init__()
-        self.kernel_size = pair(kernel_size)
-        self.stride = self.kernel_size if stride is None else pair(stride)
-        if min(*self.kernel_size, *self.stride) < 1:
-            raise ValueError(f"MaxPool2d needs kernel and stride ≥ 1, got {self.kernel_size} and {self.stride}")
+        kernel_size = pair(kernel_size)
+        self.rows, self.columns = map(Side, kernel_size, kernel_size if stride is None else pair(stride))
 
     def forward(self, x: Array) -> Array:
         """`(N, C, H, W)` → `(N, C, P, Q)`.
@@ -37,38 +37,59 @@ class MaxPool2d(Module):
         """
         if x.ndim != 4:
             raise ValueError(f"MaxPool2d needs (N, C, H, W), got {x.shape}")
-        x = batch_last(x)
-        self._y = y = self.buffers.empty("y", self._y_shape(x), x.dtype)
-        self._x = x
+        x = batch_last(x)  # (H, C, W, N)
+        height, channels, width, n = x.shape
+        y = self.buffers.empty((self.rows.positions(height), channels, self.columns.positions(width), n), x.dtype)
         first, *others = self._windows(x)
-        y[...] = first
-        for other in others:
-            np.maximum(y, other, out=y)
+        # For each element of a window but the first: is it larger than all before it?
+        larger = self.buffers.empty((len(others) if self.training else 0, *y.shape), np.bool_)
+
+        def row(p: int) -> None:
+            y[p] = first[p]
+            for k, other in enumerate(others):
+                if self.training:
+                    np.greater(other[p], y[p], out=larger[k, p])
+                np.maximum(y[p], other[p], out=y[p])
+
+        for_each(row, range(len(y)))
+        self.remember(larger, x.shape)
         return batch_first(y)
 
     def input_gradient(self, dy: Array) -> Array:
         """dx = dy at each window's largest element, summed where windows overlap, else 0."""
-        dy = batch_last(dy)
-        dx = self.buffers.empty("dx", self._x.shape, dy.dtype)
-        dx[...] = 0
-        open_windows = self.buffers.empty("open", self._y.shape, bool)  # whose largest element is yet to come
-        open_windows[...] = True
-        hit = self.buffers.empty("hit", self._y.shape, bool)
-        share = self.buffers.empty("share", self._y.shape, dy.dtype)
-        for x, dx_offset in zip(self._windows(self._x), self._windows(dx), strict=True):
-            np.equal(x, self._y, out=hit)
-            hit &= open_windows
-            open_windows ^= hit
-            np.multiply(dy, hit, out=share)
-            np.add(dx_offset, share, out=dx_offset)
+        (larger, input_shape), dy = self.recall(), batch_last(dy)
+        dx = self.buffers.empty(input_shape, dy.dtype)
+        first, *others = self._windows(dx)
+        disjoint = self.rows.stride >= self.rows.kernel and self.columns.stride >= self.columns.kernel
+        if not disjoint or first.size * (len(others) + 1) < dx.size:
+            dx[...] = 0
+
+        def row(p: int) -> None:
+            rest = self.buffers.empty(dy.shape[1:], dy.dtype)
+            rest[...] = dy[p]
+            for k in reversed(range(len(others))):
+                share = others[k][p] if disjoint else self.buffers.empty(rest.shape, rest.dtype)
+                np.multiply(rest, larger[k, p], out=share)
+                np.subtract(rest, share, out=rest)
+                if not disjoint:
+                    others[k][p] += share
+            if disjoint:
+                first[p] = rest
+            else:
+                first[p] += rest
+
+        if disjoint:
+            for_each(row, range(len(dy)))
+        else:
+            for p in range(len(dy)):
+                row(p)
         return batch_first(dx)
 
     def _windows(self, x: Array) -> list[Array]:
-        """For each offset in a window, that element of all windows: kh·kw views `(C, P, Q, N)`."""
-        (kh, kw), (sh, sw), (_, p, q, _) = self.kernel_size, self.stride, self._y_shape(x)
-        return [x[:, i : i + sh * p : sh, j : j + sw * q : sw] for i, j in itertools.product(range(kh), range(kw))]
-
-    def _y_shape(self, x: Array) -> tuple[int, int, int, int]:
-        channels, height, width, count = x.shape
-        (kh, kw), (sh, sw) = self.kernel_size, self.stride
-        return channels, output_size(height, kh, sh, 0), output_size(width, kw, sw, 0), count
+        """For each offset in a window, that element of all windows: kh·kw views `(P, C, Q, N)`."""
+        rows, columns = self.rows, self.columns
+        p, q = rows.positions(x.shape[0]), columns.positions(x.shape[2])
+        return [
+            x[i : i + rows.stride * p : rows.stride, :, j : j + columns.stride * q : columns.stride]
+            for i, j in itertools.product(range(rows.kernel), range(columns.kernel))
+        ]

@@ -4,6 +4,7 @@ import numpy as np
 
 from cnn_core.layout import Array, batch_first, batch_last
 from cnn_core.module import Module
+from cnn_core.parallel import blocks_of, for_each
 
 
 class ReLU(Module):
@@ -16,12 +17,25 @@ class ReLU(Module):
     def forward(self, x: Array) -> Array:
         """`(N, ...)` → `(N, ...)`."""
         x = batch_last(x)
-        self._y = self.buffers.empty("y", x.shape, x.dtype)
-        np.maximum(x, 0, out=self._y)
-        return batch_first(self._y)
+        y = self.buffers.empty(x.shape, x.dtype)
+
+        def block(rows: slice) -> None:
+            np.maximum(x[rows], 0, out=y[rows])
+
+        for_each(block, blocks_of(x))
+        self.remember(y)
+        return batch_first(y)
 
     def input_gradient(self, dy: Array) -> Array:
         """dx = dy where y > 0, else 0."""
-        dx = self.buffers.empty("dx", self._y.shape, dy.dtype)
-        np.multiply(batch_last(dy), self._y > 0, out=dx)
+        (y,), dy = self.recall(), batch_last(dy)
+        dx = self.buffers.empty(y.shape, dy.dtype)
+
+        def block(rows: slice) -> None:
+            positive = self.buffers.empty(y[rows].shape, np.bool_)
+            np.greater(y[rows], 0, out=positive)
+            dx[rows] = positive  # multiplying by numbers is faster than by truth values
+            np.multiply(dx[rows], dy[rows], out=dx[rows])
+
+        for_each(block, blocks_of(dx))
         return batch_first(dx)

@@ -57,7 +57,7 @@ class Optimizer:
         parameter = self.parameters[index]
         value = parameter.value.reshape(-1, copy=False)[block]
         state = {name: slot[index].reshape(-1)[block] for name, slot in self.state.items()}
-        scratch = self._buffers.empty("scratch", value.shape, value.dtype)
+        scratch = self._buffers.empty(value.shape, value.dtype)
         self.update(value, parameter.grad.reshape(-1)[block], state, scratch)
 
     def add_slot(self, name: str) -> None:

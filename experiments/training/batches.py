@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from cnn_core.layout import batch_first
+from cnn_core.layout import batch_first, batch_last
 from experiments.data.dataset import Images
 from experiments.training.augmentation import Augment
 
@@ -40,6 +40,6 @@ def batches(
     for start in range(0, len(images), size):
         chosen = slice(start, start + size) if order is None else order[start : start + size]
         taken = images.pixels[chosen] if augment is None else augment(images.pixels[chosen], chosen)
-        pixels = np.moveaxis(taken, 0, -1)  # (N, C, H, W) → (C, H, W, N)
+        pixels = batch_last(taken)  # (N, C, H, W) → (H, C, W, N)
         x = np.multiply(pixels, scale, dtype=dtype, order="C")
         yield Batch(batch_first(x), images.labels[chosen].astype(np.int64))

@@ -89,6 +89,7 @@ def train(
 def evaluate(model: Module, images: Images, scale: float, plan: Plan) -> tuple[float, float]:
     """Mean loss and accuracy over all images, each image counting the same."""
     loss, total_loss, correct = CrossEntropyLoss(), 0.0, 0
+    model.evaluate()
     with _quiet():
         for x, labels in batches(images, size=plan.evaluation_batch_size, scale=scale, dtype=plan.dtype):
             logits = model.forward(x)
@@ -99,6 +100,7 @@ def evaluate(model: Module, images: Images, scale: float, plan: Plan) -> tuple[f
 
 def _train_epoch(model: Module, optimizer: Optimizer, dataset: Dataset, plan: Plan, epoch: int, watch: Watch) -> float:
     loss, total = CrossEntropyLoss(), 0.0
+    model.train()
     order = stream(plan.seed, "order", epoch).permutation(len(dataset.train))
     supply = batches(
         dataset.train,

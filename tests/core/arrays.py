@@ -52,6 +52,10 @@ def _batch_last(x: Array) -> Array:
     return np.moveaxis(np.ascontiguousarray(np.moveaxis(x, 0, -1)), -1, 0)
 
 
+def _rows_first(x: Array) -> Array:
+    return x.transpose(2, 1, 3, 0).copy().transpose(3, 1, 0, 2) if x.ndim == 4 else _batch_last(x)
+
+
 def _every_other(x: Array) -> Array:
     wide = np.full(tuple(2 * side + 1 for side in x.shape), np.nan, x.dtype)
     view = wide[tuple(slice(1, None, 2) for _ in x.shape)]
@@ -68,6 +72,7 @@ LAYOUTS: dict[str, Callable[[Array], Array]] = {
     "C-contiguous": _c_contiguous,
     "Fortran": _fortran,
     "batch last": _batch_last,
+    "rows first, batch last": _rows_first,
     "every other element": _every_other,
     "negative strides": _backwards,
 }

@@ -7,7 +7,18 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from cnn_core import Conv2d, Flatten, Linear, MaxPool2d, Module, ReLU, Sequential, simple_cnn
+from cnn_core import (
+    BatchNorm2d,
+    Conv2d,
+    Flatten,
+    GlobalAvgPool2d,
+    Linear,
+    MaxPool2d,
+    Module,
+    ReLU,
+    Sequential,
+    simple_cnn,
+)
 from tests.core.arrays import Array, normal, randomize
 
 
@@ -35,6 +46,14 @@ def _padded_conv(dtype: npt.DTypeLike) -> Module:
     return Conv2d(2, 3, (3, 2), stride=(1, 2), padding=(2, 1), rng=np.random.default_rng(0), dtype=dtype)
 
 
+def _dilated_conv(dtype: npt.DTypeLike) -> Module:
+    return Conv2d(4, 6, 2, dilation=(2, 3), groups=2, rng=np.random.default_rng(0), dtype=dtype)
+
+
+def _conv_of_one_tap(dtype: npt.DTypeLike) -> Module:
+    return Conv2d(4, 3, 1, bias=False, rng=np.random.default_rng(0), dtype=dtype)
+
+
 def _linear(dtype: npt.DTypeLike) -> Module:
     return Linear(6, 4, rng=np.random.default_rng(0), dtype=dtype)
 
@@ -54,6 +73,10 @@ def _simple_cnn(dtype: npt.DTypeLike) -> Module:
 CASES = {
     "conv": Case(_conv, (2, 6, 7)),
     "conv with padding and stride": Case(_padded_conv, (2, 6, 7)),
+    "conv with dilation and groups": Case(_dilated_conv, (4, 6, 7)),
+    "conv of one tap": Case(_conv_of_one_tap, (4, 6, 7)),
+    "batch norm": Case(lambda dtype: BatchNorm2d(3, dtype=dtype), (3, 6, 7)),
+    "global average pool": Case(lambda _: GlobalAvgPool2d(), (3, 6, 7)),
     "linear": Case(_linear, (6,)),
     "relu of images": Case(lambda _: ReLU(), (2, 6, 7)),
     "relu of features": Case(lambda _: ReLU(), (6,)),

@@ -20,6 +20,8 @@ class ConvCase:
     stride: tuple[int, int]
     padding: tuple[int, int]
     seed: int
+    dilation: tuple[int, int] = (1, 1)
+    groups: int = 1
 
     def x(self, dtype: npt.DTypeLike = np.float64) -> Array:
         return normal(self.seed, *self.x_shape, dtype=dtype)
@@ -33,6 +35,8 @@ class ConvCase:
             self.kernel,
             stride=self.stride,
             padding=self.padding,
+            dilation=self.dilation,
+            groups=self.groups,
             rng=rng,
             dtype=dtype,
         )
@@ -67,14 +71,18 @@ _small, _window, _step, _padding = st.integers(1, 3), st.integers(1, 4), st.inte
 def conv_cases(draw: st.DrawFn) -> ConvCase:
     """Padding may exceed the kernel, a stride may skip pixels, a kernel may be as large as the padded input."""
     kernel, padding = draw(st.tuples(_window, _window)), draw(st.tuples(_padding, _padding))
-    height, width = (max(1, k - 2 * p) + draw(st.integers(0, 4)) for k, p in zip(kernel, padding, strict=True))
+    dilation, groups = draw(st.tuples(_small, _small)), draw(_small)
+    spans = [d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True)]
+    height, width = (max(1, s - 2 * p) + draw(st.integers(0, 4)) for s, p in zip(spans, padding, strict=True))
     return ConvCase(
-        x_shape=(draw(_small), draw(_small), height, width),
-        out_channels=draw(_small),
+        x_shape=(draw(_small), groups * draw(_small), height, width),
+        out_channels=groups * draw(_small),
         kernel=kernel,
         stride=draw(st.tuples(_step, _step)),
         padding=padding,
         seed=draw(st.integers(0, 10**6)),
+        dilation=dilation,
+        groups=groups,
     )
 
 

@@ -25,36 +25,54 @@ def pad_images(x: Array, padding: Pair) -> Float64:
     return padded
 
 
-def conv_forward(x: Array, w: Array, b: Array, stride: Pair, padding: Pair) -> Float64:
+def conv_forward(
+    x: Array, w: Array, b: Array, stride: Pair, padding: Pair, dilation: Pair = (1, 1), groups: int = 1
+) -> Float64:
     """y[n, o, p, q] = Σ window · w[o] + b[o]."""
-    (sh, sw), (o_count, _, kh, kw) = stride, w.shape
+    (sh, sw), (o_count, _, kh, kw), (dh, dw) = stride, w.shape, dilation
     padded, w, b = pad_images(x, padding), w.astype(np.float64), b.astype(np.float64)
-    p_count = (padded.shape[2] - kh) // sh + 1
-    q_count = (padded.shape[3] - kw) // sw + 1
+    p_count = (padded.shape[2] - dh * (kh - 1) - 1) // sh + 1
+    q_count = (padded.shape[3] - dw * (kw - 1) - 1) // sw + 1
     y = np.zeros((len(x), o_count, p_count, q_count))
     for n in range(len(x)):
         for o in range(o_count):
             for p in range(p_count):
                 for q in range(q_count):
-                    window = padded[n, :, p * sh : p * sh + kh, q * sw : q * sw + kw]  # (C, kh, kw)
+                    window = padded[n][conv_window(p, q, o, w, stride, dilation, groups)]  # (C/G, kh, kw)
                     y[n, o, p, q] = (window * w[o]).sum() + b[o]
     return y
 
 
-def conv_backward(x: Array, w: Array, dy: Array, stride: Pair, padding: Pair) -> tuple[Float64, Float64, Float64]:
+def conv_backward(
+    x: Array, w: Array, dy: Array, stride: Pair, padding: Pair, dilation: Pair = (1, 1), groups: int = 1
+) -> tuple[Float64, Float64, Float64]:
     """(dx, dw, db): every output hands its share back to the window and the kernel it came from."""
-    (sh, sw), (ph, pw), (o_count, _, kh, kw) = stride, padding, w.shape
+    (ph, pw), o_count = padding, len(w)
     padded, w, dy = pad_images(x, padding), w.astype(np.float64), dy.astype(np.float64)
     dpadded, dw, db = np.zeros(padded.shape), np.zeros(w.shape), np.zeros(o_count)
     for n in range(len(x)):
         for o in range(o_count):
             for p in range(dy.shape[2]):
                 for q in range(dy.shape[3]):
-                    rows, columns = slice(p * sh, p * sh + kh), slice(q * sw, q * sw + kw)
-                    dw[o] += padded[n, :, rows, columns] * dy[n, o, p, q]
-                    dpadded[n, :, rows, columns] += w[o] * dy[n, o, p, q]
+                    window = conv_window(p, q, o, w, stride, dilation, groups)
+                    dw[o] += padded[n][window] * dy[n, o, p, q]
+                    dpadded[n][window] += w[o] * dy[n, o, p, q]
                     db[o] += dy[n, o, p, q]
     return dpadded[:, :, ph : ph + x.shape[2], pw : pw + x.shape[3]], dw, db
+
+
+def conv_window(
+    p: int, q: int, o: int, w: Array, stride: Pair, dilation: Pair, groups: int
+) -> tuple[slice, slice, slice]:
+    """What output (p, q) of channel o sees of a padded image: the channels of its group, and every tap's pixel."""
+    (o_count, c, kh, kw), (sh, sw), (dh, dw) = w.shape, stride, dilation
+    group = o // (o_count // groups)
+    rows, columns = range(p * sh, p * sh + kh * dh, dh), range(q * sw, q * sw + kw * dw, dw)
+    return (
+        slice(group * c, (group + 1) * c),
+        slice(rows[0], rows[-1] + 1, dh),
+        slice(columns[0], columns[-1] + 1, dw),
+    )
 
 
 def _first_maximum(window: Array) -> Pair:

@@ -1,6 +1,7 @@
 """The pool of arrays: handed out again exactly when nobody else refers to them."""
 
 import threading
+import tracemalloc
 
 import numpy as np
 import numpy.typing as npt
@@ -10,13 +11,13 @@ from cnn_core import Buffers
 from tests.core.arrays import Array
 
 
-def taken(buffers: Buffers, role: str = "y", shape: tuple[int, ...] = (2, 3), dtype: npt.DTypeLike = np.float32) -> int:
-    """Take an array, let it go, and return which it was."""
-    return id(buffers.empty(role, shape, dtype))
+def taken(buffers: Buffers, shape: tuple[int, ...] = (2, 3), dtype: npt.DTypeLike = np.float32) -> int:
+    """Take an array, let it go, and return where it was."""
+    return int(buffers.empty(shape, dtype).ctypes.data)
 
 
 def test_array_has_the_shape_and_dtype_asked_for() -> None:
-    array = Buffers().empty("y", (4, 5), np.float32)
+    array = Buffers().empty((4, 5), np.float32)
     assert (array.shape, array.dtype) == ((4, 5), np.dtype(np.float32))
     assert array.flags.c_contiguous
 
@@ -29,15 +30,15 @@ def test_array_that_nobody_holds_is_handed_out_again() -> None:
 
 def test_array_that_somebody_holds_is_not() -> None:
     buffers = Buffers()
-    held = buffers.empty("y", (2, 3), np.float32)
-    assert buffers.empty("y", (2, 3), np.float32) is not held
+    held = buffers.empty((2, 3), np.float32)
+    assert not np.shares_memory(buffers.empty((2, 3), np.float32), held)
 
 
 @pytest.mark.parametrize("view", ["slice", "transpose", "reshape", "view of a view", "strided", "memoryview"])
 def test_array_of_which_somebody_holds_a_view_is_not(view: str) -> None:
     buffers = Buffers()
-    array = buffers.empty("y", (2, 3), np.float32)
-    identity = id(array)
+    array = buffers.empty((2, 3), np.float32)
+    address = array.ctypes.data
     held: Array | memoryview
     match view:
         case "slice":
@@ -53,31 +54,36 @@ def test_array_of_which_somebody_holds_a_view_is_not(view: str) -> None:
         case _:
             held = array.data
     del array
-    assert id(buffers.empty("y", (2, 3), np.float32)) != identity
+    assert taken(buffers) != address
     del held
-    assert id(buffers.empty("y", (2, 3), np.float32)) == identity
+    assert taken(buffers) == address
 
 
-def test_roles_shapes_and_dtypes_are_told_apart() -> None:
+def test_memory_serves_every_shape_and_dtype_of_its_size() -> None:
     buffers = Buffers()
-    taken(buffers)
-    arrays = [
-        buffers.empty("y", (2, 3), np.float32),
-        buffers.empty("dx", (2, 3), np.float32),
-        buffers.empty("y", (3, 2), np.float32),
-        buffers.empty("y", (6,), np.float32),
-        buffers.empty("y", (2, 3), np.float64),
-        buffers.empty("y", (2, 3), np.int32),
-    ]
-    assert [(a.shape, a.dtype.name) for a in arrays] == [
-        ((2, 3), "float32"),
+    first = taken(buffers)
+    assert taken(buffers, shape=(3, 2)) == taken(buffers, shape=(6,)) == taken(buffers, dtype=np.int32) == first
+    assert taken(buffers, shape=(24,), dtype=np.bool_) == taken(buffers, shape=(3,), dtype=np.float64) == first
+
+
+def test_arrays_held_at_once_never_overlap() -> None:
+    buffers = Buffers()
+    shapes_and_dtypes = [
         ((2, 3), "float32"),
         ((3, 2), "float32"),
-        ((6,), "float32"),
         ((2, 3), "float64"),
-        ((2, 3), "int32"),
+        ((6,), "int32"),
+        ((0,), "bool"),
     ]
+    arrays = [buffers.empty(shape, dtype) for shape, dtype in 2 * shapes_and_dtypes]
+    assert [(a.shape, a.dtype.name) for a in arrays] == 2 * shapes_and_dtypes
     assert not any(np.shares_memory(a, b) for i, a in enumerate(arrays) for b in arrays[:i])
+
+
+def test_arrays_begin_where_a_cache_line_does() -> None:
+    buffers = Buffers()
+    held = [buffers.empty((size,), np.float32) for size in range(1, 20)]
+    assert {array.ctypes.data % 64 for array in held} == {0}
 
 
 def test_dtype_may_be_named_in_any_way() -> None:
@@ -87,33 +93,21 @@ def test_dtype_may_be_named_in_any_way() -> None:
 
 def test_pools_are_independent() -> None:
     first, second = Buffers(), Buffers()
-    held = first.empty("y", (2, 3), np.float32)
-    assert second.empty("y", (2, 3), np.float32) is not held
+    held = first.empty((2, 3), np.float32)
+    assert not np.shares_memory(second.empty((2, 3), np.float32), held)
 
 
-def test_zeros_are_zero_at_first_and_hold_what_was_written_later() -> None:
+def test_no_more_than_some_blocks_of_a_size_are_kept() -> None:
     buffers = Buffers()
-    array = buffers.zeros("padded", (3, 3), np.float64)
-    assert not array.any()
-    array[1, 1] = 5
-    del array
-    again = buffers.zeros("padded", (3, 3), np.float64)
-    assert again.tolist() == [[0, 0, 0], [0, 5, 0], [0, 0, 0]]
-    fresh = buffers.zeros("padded", (3, 3), np.float64)  # the other is held
-    assert not fresh.any()
-
-
-def test_no_more_than_a_few_arrays_of_a_shape_are_kept() -> None:
-    buffers = Buffers()
-    held = [buffers.empty("y", (2, 3), np.float32) for _ in range(20)]
-    identities = {id(array) for array in held}
-    assert len(identities) == 20
+    size = 2**16
+    held = [buffers.empty((size,), np.uint8) for _ in range(200)]
+    assert len({array.ctypes.data for array in held}) == 200
+    tracemalloc.start()
+    held += [buffers.empty((size,), np.uint8) for _ in range(200)]
     held.clear()
-    held = [buffers.empty("y", (2, 3), np.float32) for _ in range(20)]
-    kept = np.array([array.ctypes.data for array in held])
-    held.clear()
-    again = [buffers.empty("y", (2, 3), np.float32) for _ in range(4)]
-    assert [array.ctypes.data for array in again] == kept[:4].tolist()
+    left, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert left < size
 
 
 def test_threads_never_share_an_array() -> None:
@@ -122,7 +116,7 @@ def test_threads_never_share_an_array() -> None:
     def work(number: int) -> None:
         barrier.wait(timeout=10)
         for _ in range(300):
-            array = buffers.empty("columns", (50,), np.float64)
+            array = buffers.empty((50,), np.float64)
             array[...] = number
             if not (array == number).all():
                 torn.append(number)

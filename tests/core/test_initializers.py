@@ -50,6 +50,7 @@ def test_fan_in_of_a_convolution_is_its_channels_times_its_kernel() -> None:
     layer = Conv2d(4, 500, (5, 3), rng=np.random.default_rng(0), dtype=np.float64)
     expected = he_normal((500, 4, 5, 3), fan_in=60, rng=np.random.default_rng(0), dtype=np.float64)
     np.testing.assert_array_equal(layer.weight.value, expected)
+    assert layer.bias is not None
     assert not layer.bias.value.any()
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnn_core import Conv2d, Flatten, Linear, MaxPool2d, ReLU
+from cnn_core import Flatten, Linear, MaxPool2d, ReLU
 from tests.core import naive
 from tests.core.arrays import EXACT, LAYOUTS, SINGLE, Array, distance, examples, normal, randomize
 from tests.core.cases import Case, every_layer
@@ -20,22 +20,25 @@ both_dtypes = pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, EXAC
 every_layout = pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS.keys())
 
 
-def assert_conv_equals_loops(layer: Conv2d, x: Array, *, tolerance: float = EXACT) -> None:
-    w, b, stride, padding = layer.weight.value, layer.bias.value, layer.stride, layer.padding
-    y = naive.conv_forward(x, w, b, stride, padding)
+def assert_conv_equals_loops(case: ConvCase, x: Array, *, tolerance: float = EXACT) -> None:
+    layer = case.layer(x.dtype)
+    assert layer.bias is not None
+    w, geometry = layer.weight.value, (case.stride, case.padding, case.dilation, case.groups)
+    y = naive.conv_forward(x, w, layer.bias.value, *geometry)
     assert distance(layer.forward(x), y) <= tolerance
     dy = normal(99, *y.shape, dtype=x.dtype)
-    dx, dw, db = naive.conv_backward(x, w, dy, stride, padding)
+    dx, dw, db = naive.conv_backward(x, w, dy, *geometry)
     assert distance(layer.backward(dy), dx) <= tolerance
     assert distance(layer.weight.grad, dw) <= tolerance
     assert distance(layer.bias.grad, db) <= tolerance
 
 
-def assert_pool_equals_loops(layer: MaxPool2d, x: Array, *, tolerance: float = EXACT) -> None:
-    y = naive.max_pool_forward(x, layer.kernel_size, layer.stride)
+def assert_pool_equals_loops(case: PoolCase, x: Array, *, tolerance: float = EXACT) -> None:
+    layer = case.layer()
+    y = naive.max_pool_forward(x, case.kernel, case.stride)
     assert distance(layer.forward(x), y) == 0
     dy = normal(99, *y.shape, dtype=x.dtype)
-    expected = naive.max_pool_backward(x, dy, layer.kernel_size, layer.stride)
+    expected = naive.max_pool_backward(x, dy, case.kernel, case.stride)
     assert distance(layer.backward(dy), expected) <= tolerance  # overlapping windows are summed
 
 
@@ -60,7 +63,7 @@ def linear(inputs: int, outputs: int, dtype: npt.DTypeLike = np.float64) -> Line
 @examples(40)
 @given(case=conv_cases())
 def test_conv(case: ConvCase, dtype: npt.DTypeLike, tolerance: float) -> None:
-    assert_conv_equals_loops(case.layer(dtype), case.x(dtype), tolerance=tolerance)
+    assert_conv_equals_loops(case, case.x(dtype), tolerance=tolerance)
 
 
 @both_dtypes
@@ -68,14 +71,14 @@ def test_conv(case: ConvCase, dtype: npt.DTypeLike, tolerance: float) -> None:
 def test_conv_of_many_rows_and_images(stride: tuple[int, int], dtype: npt.DTypeLike, tolerance: float) -> None:
     # the columns of 25 rows, each 45 × 20·40 numbers: 7 MB in double precision, many times a block
     case = ConvCase((40, 3, 25, 20), 2, (5, 3), stride, (2, 1), seed=5)
-    assert_conv_equals_loops(case.layer(dtype), case.x(dtype), tolerance=tolerance)
+    assert_conv_equals_loops(case, case.x(dtype), tolerance=tolerance)
 
 
 @both_dtypes
 @examples(40)
 @given(case=pool_cases())
 def test_max_pool(case: PoolCase, dtype: npt.DTypeLike, tolerance: float) -> None:
-    assert_pool_equals_loops(case.layer(), case.x(dtype), tolerance=tolerance)
+    assert_pool_equals_loops(case, case.x(dtype), tolerance=tolerance)
 
 
 @both_dtypes
@@ -84,7 +87,7 @@ def test_max_pool(case: PoolCase, dtype: npt.DTypeLike, tolerance: float) -> Non
 def test_max_pool_gives_the_gradient_to_the_first_of_equals(
     case: PoolCase, dtype: npt.DTypeLike, tolerance: float
 ) -> None:
-    assert_pool_equals_loops(case.layer(), case.x_with_ties(dtype), tolerance=tolerance)
+    assert_pool_equals_loops(case, case.x_with_ties(dtype), tolerance=tolerance)
 
 
 def test_max_pool_of_a_constant_image_gives_the_gradient_to_the_corner_of_each_window() -> None:
@@ -165,7 +168,7 @@ def test_memory_layout_does_not_change_gradients(case: Case, layout: Callable[[A
 def test_images_broadcast_from_one_are_taken_as_equal() -> None:
     case = ConvCase((3, 2, 5, 6), 2, (3, 3), (1, 1), (1, 1), seed=1)
     x = np.broadcast_to(case.x()[:1], case.x_shape)  # all images in the same memory
-    assert_conv_equals_loops(case.layer(), x)
+    assert_conv_equals_loops(case, x)
 
 
 @every_layer
@@ -191,9 +194,10 @@ def test_parameter_gradients_alone_equal_those_of_the_whole_backward_pass(case: 
 
 @every_layer
 def test_input_gradient_alone_equals_that_of_the_whole_backward_pass(case: Case) -> None:
-    layer = case.build()
-    dy = normal(2, *layer.forward(case.x(1)).shape)
+    layer, x = case.build(), case.x(1)
+    dy = normal(2, *layer.forward(x).shape)
     expected = layer.backward(dy).copy()
+    layer.forward(x)
     for parameter in layer.parameters():
         parameter.grad[...] = 5
     np.testing.assert_array_equal(layer.input_gradient(dy), expected)

@@ -6,34 +6,45 @@ import numpy as np
 import pytest
 
 from cnn_core import Conv2d, Linear, MaxPool2d, Module, Sequential
-from cnn_core.layout import output_size
+from cnn_core.windows import Side
 
 RNG = np.random.default_rng(0)
 
 
+@pytest.mark.parametrize(("channels", "groups"), [((0, 1), 1), ((1, 0), 1), ((1, 1), 0), ((4, 3), 2), ((3, 4), 2)])
+def test_conv_of_channels_that_groups_do_not_divide(channels: tuple[int, int], groups: int) -> None:
+    values = f"channels {channels[0]} → {channels[1]} and groups {groups}"
+    with pytest.raises(ValueError, match=f"multiples of groups, all ≥ 1, got {values}$"):
+        Conv2d(*channels, 3, groups=groups, rng=RNG)
+
+
 @pytest.mark.parametrize(
-    ("channels", "kernel", "stride", "padding"),
+    ("kernel", "stride", "dilation", "padding"),
     [
-        ((0, 1), 3, 1, 0),
-        ((1, 0), 3, 1, 0),
-        ((1, 1), 0, 1, 0),
-        ((1, 1), (3, 0), 1, 0),
-        ((1, 1), 3, 0, 0),
-        ((1, 1), 3, (1, 0), 0),
-        ((1, 1), 3, 1, -1),
-        ((1, 1), 3, 1, (0, -1)),
+        (0, 1, 1, 0),
+        ((3, 0), 1, 1, 0),
+        (3, 0, 1, 0),
+        (3, (1, 0), 1, 0),
+        (3, 1, 0, 0),
+        (3, 1, (1, 0), 0),
+        (3, 1, 1, -1),
+        (3, 1, 1, (0, -1)),
     ],
 )
 def test_conv_of_nothing(
-    channels: tuple[int, int], kernel: int | tuple[int, int], stride: int | tuple[int, int], padding: int
+    kernel: int | tuple[int, int], stride: int | tuple[int, int], dilation: int, padding: int
 ) -> None:
-    def both(value: int | tuple[int, int]) -> tuple[int, int]:
-        return value if isinstance(value, tuple) else (value, value)
+    def last(value: int | tuple[int, int]) -> int:
+        return value[1] if isinstance(value, tuple) else value
 
-    values = f"channels {channels[0]} → {channels[1]}, kernel {both(kernel)}, stride {both(stride)}"
-    rule = "kernel and stride ≥ 1 and padding ≥ 0"
-    with pytest.raises(ValueError, match=f"{rule}, got {re.escape(values)}, padding {re.escape(str(both(padding)))}$"):
-        Conv2d(*channels, kernel, stride=stride, padding=padding, rng=RNG)
+    values = f"kernel {last(kernel)}, stride {last(stride)}, dilation {last(dilation)}, padding {last(padding)} and"
+    with pytest.raises(ValueError, match=f"at least 1 and padding 0, got {values}"):
+        Conv2d(1, 1, kernel, stride=stride, dilation=dilation, padding=padding, rng=RNG)
+
+
+def test_same_padding_with_a_stride() -> None:
+    with pytest.raises(ValueError, match='padding "same" needs a stride of 1, got 2'):
+        Conv2d(1, 1, 3, stride=2, padding="same", rng=RNG)
 
 
 @pytest.mark.parametrize("shape", [(2, 6, 6), (2, 2, 6, 6), (6,), (1, 2, 3, 6, 6)])
@@ -50,7 +61,7 @@ def test_image_smaller_than_the_kernel(shape: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize(("kernel", "stride"), [(0, None), ((2, 0), None), (2, 0), (2, (1, -1))])
 def test_pool_of_nothing(kernel: int | tuple[int, int], stride: int | tuple[int, int] | None) -> None:
-    with pytest.raises(ValueError, match="MaxPool2d needs kernel and stride ≥ 1, got"):
+    with pytest.raises(ValueError, match="kernel, stride and dilation must be at least 1"):
         MaxPool2d(kernel, stride)
 
 
@@ -85,12 +96,12 @@ def test_sequential_of_nothing() -> None:
     ("size", "kernel", "stride", "padding", "expected"),
     [(28, 3, 1, 1, 28), (28, 3, 1, 0, 26), (28, 2, 2, 0, 14), (7, 2, 2, 0, 3), (5, 5, 3, 0, 1), (4, 2, 3, 1, 2)],
 )
-def test_output_size_counts_the_places_of_a_window(
+def test_positions_count_the_places_of_a_window(
     size: int, kernel: int, stride: int, padding: int, expected: int
 ) -> None:
     places = [start for start in range(0, size + 2 * padding, stride) if start + kernel <= size + 2 * padding]
     assert len(places) == expected
-    assert output_size(size, kernel, stride, padding) == expected
+    assert Side(kernel, stride, before=padding, after=padding).positions(size) == expected
 
 
 @pytest.mark.parametrize(
