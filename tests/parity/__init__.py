@@ -1,0 +1,1 @@
+"""The mathematics held against PyTorch: the same arrays in, the same numbers out, over random settings."""
