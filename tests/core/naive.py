@@ -166,15 +166,26 @@ def softmax(z: Array) -> list[float]:
     return [exponential / math.fsum(exponentials) for exponential in exponentials]
 
 
-def cross_entropy_forward(logits: Array, labels: Array) -> float:
-    """−1/N Σ log softmax(z)[y]."""
-    return math.fsum(-math.log(softmax(z)[y]) for z, y in zip(logits, labels, strict=True)) / len(labels)
+def cross_entropy_forward(logits: Array, labels: Array, smoothing: float = 0.0) -> float:
+    """−1/N Σₙₖ qₖ log softmax(z)ₖ, with the target q below."""
+    losses = [
+        -target(k, y, len(z), smoothing) * math.log(probability)
+        for z, y in zip(logits, labels, strict=True)
+        for k, probability in enumerate(softmax(z))
+        if target(k, y, len(z), smoothing)  # 0 · log 0 is 0
+    ]
+    return math.fsum(losses) / len(labels)
 
 
-def cross_entropy_backward(logits: Array, labels: Array) -> Float64:
-    """(softmax(z) − onehot(y)) / N."""
+def target(k: int, label: int, classes: int, smoothing: float) -> float:
+    """The share of class k: of `smoothing` as much as any other, and all the rest if it is the label."""
+    return smoothing / classes + (1 - smoothing if k == label else 0.0)
+
+
+def cross_entropy_backward(logits: Array, labels: Array, smoothing: float = 0.0) -> Float64:
+    """(softmax(z) − q) / N."""
     gradient = np.zeros(logits.shape)
     for n in range(len(logits)):
         for k, probability in enumerate(softmax(logits[n])):
-            gradient[n, k] = (probability - (1.0 if k == labels[n] else 0.0)) / len(logits)
+            gradient[n, k] = (probability - target(k, labels[n], logits.shape[1], smoothing)) / len(logits)
     return gradient

@@ -82,11 +82,11 @@ def test_simple_cnn_of_three_blocks_with_stride() -> None:
 
 
 @examples(30)
-@given(count=sizes, classes=sizes, seed=seeds)
-def test_cross_entropy(count: int, classes: int, seed: int) -> None:
+@given(count=sizes, classes=sizes, smoothing=st.sampled_from([0.0, 0.1, 0.9]), seed=seeds)
+def test_cross_entropy(count: int, classes: int, smoothing: float, seed: int) -> None:
     labels = np.random.default_rng(seed).integers(0, classes, count)
     logits = 3 * normal(seed, count, classes)
-    loss = CrossEntropyLoss()
+    loss = CrossEntropyLoss(smoothing)
 
     def mean(z: Array) -> complex:
         return complex(loss.forward(z, labels))

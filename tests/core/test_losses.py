@@ -1,6 +1,7 @@
 """Cross-entropy: equal to the loops, finite for any logits, weighted by images, strict about labels."""
 
 import math
+import re
 
 import numpy as np
 import numpy.typing as npt
@@ -18,22 +19,41 @@ both_dtypes = pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, EXAC
 @both_dtypes
 @examples(40)
 @given(
-    count=st.integers(1, 20), classes=st.integers(1, 12), scale=st.sampled_from([0.1, 1.0, 30.0]), seed=st.integers(0)
+    count=st.integers(1, 20),
+    classes=st.integers(1, 12),
+    scale=st.sampled_from([0.1, 1.0, 30.0]),
+    smoothing=st.sampled_from([0.0, 0.1, 0.9]),
+    seed=st.integers(0),
 )
 def test_loss_and_gradient_equal_loops(
-    count: int, classes: int, scale: float, seed: int, dtype: npt.DTypeLike, tolerance: float
+    count: int, classes: int, scale: float, smoothing: float, seed: int, dtype: npt.DTypeLike, tolerance: float
 ) -> None:
     logits = (scale * normal(seed, count, classes)).astype(dtype)
     labels = np.random.default_rng(seed).integers(0, classes, count)
-    loss = CrossEntropyLoss()
-    expected = naive.cross_entropy_forward(logits, labels)
+    loss = CrossEntropyLoss(smoothing)
+    expected = naive.cross_entropy_forward(logits, labels, smoothing)
     assert abs(loss.forward(logits, labels) - expected) <= tolerance * max(1, expected)
-    assert distance(loss.backward(), naive.cross_entropy_backward(logits, labels)) <= tolerance
+    assert distance(loss.backward(), naive.cross_entropy_backward(logits, labels, smoothing)) <= tolerance
 
 
 def test_loss_is_minus_the_logarithm_of_softmax() -> None:
     logits = np.log([[0.2, 0.3, 0.5]]) + 4
     assert CrossEntropyLoss().forward(logits, np.array([1])) == pytest.approx(-math.log(0.3), rel=1e-14)
+
+
+def test_smoothed_label_shares_with_all_classes() -> None:
+    # q = (1/2)·(0, 1) + (1/2)·(1/2, 1/2) = (1/4, 3/4); softmax (0.2, 0.8)
+    loss = CrossEntropyLoss(label_smoothing=0.5)
+    assert loss.forward(np.log([[0.2, 0.8]]), np.array([1])) == pytest.approx(
+        -(math.log(0.2) + 3 * math.log(0.8)) / 4, rel=1e-14
+    )
+    assert loss.backward().tolist()[0] == pytest.approx([0.2 - 0.25, 0.8 - 0.75], rel=1e-13)
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.0, 2.0, math.nan])
+def test_smoothing_outside_its_range_is_refused(value: float) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"label_smoothing must lie in [0, 1), got {value}")):
+        CrossEntropyLoss(value)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -70,8 +90,9 @@ def test_mean_of_many_single_precision_losses_is_summed_in_double() -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_gradient_has_the_dtype_and_shape_of_the_logits(dtype: npt.DTypeLike) -> None:
-    loss = CrossEntropyLoss()
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_gradient_has_the_dtype_and_shape_of_the_logits(smoothing: float, dtype: npt.DTypeLike) -> None:
+    loss = CrossEntropyLoss(smoothing)
     value = loss.forward(normal(1, 3, 4, dtype=dtype), np.array([0, 1, 2]))
     assert type(value) is float
     assert (loss.backward().dtype, loss.backward().shape) == (np.dtype(dtype), (3, 4))

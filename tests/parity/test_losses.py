@@ -1,4 +1,4 @@
-"""Cross-entropy and its gradient."""
+"""Cross-entropy, with labels smoothed and not, and its gradient."""
 
 import numpy as np
 import numpy.typing as npt
@@ -14,15 +14,21 @@ from tests.parity.compare import assert_same, both_dtypes, tensor
 @both_dtypes
 @examples(40)
 @given(
-    count=st.integers(1, 20), classes=st.integers(1, 12), scale=st.sampled_from([0.1, 1.0, 30.0]), seed=st.integers(0)
+    count=st.integers(1, 20),
+    classes=st.integers(1, 12),
+    scale=st.sampled_from([0.1, 1.0, 30.0]),
+    smoothing=st.sampled_from([0.0, 0.1, 0.9]),
+    seed=st.integers(0),
 )
-def test_cross_entropy(count: int, classes: int, scale: float, seed: int, dtype: npt.DTypeLike) -> None:
+def test_cross_entropy(
+    count: int, classes: int, scale: float, smoothing: float, seed: int, dtype: npt.DTypeLike
+) -> None:
     logits = (scale * normal(seed, count, classes)).astype(dtype)
     labels = np.random.default_rng(seed).integers(0, classes, count)
     z = tensor(logits, requires_grad=True)
-    expected = cross_entropy(z, tensor(labels))
+    expected = cross_entropy(z, tensor(labels), label_smoothing=smoothing)
     expected.backward()
-    loss = CrossEntropyLoss()
+    loss = CrossEntropyLoss(smoothing)
     assert_same(np.asarray(loss.forward(logits, labels), dtype), expected)
     assert z.grad is not None
     assert_same(loss.backward(), z.grad)
