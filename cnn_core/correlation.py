@@ -105,12 +105,14 @@ def correlate(x: Unrolled, w: Array, bias: Array | None, *, out: Array, buffers:
     matrices = turned.reshape(groups, o // groups, -1)  # (O, kh, kw, C') → (G, O', kh·kw·C')
     products = out.reshape(len(out), groups, o // groups, -1, copy=False)  # (P, O, Q, N) → (P, G, O', Q·N)
 
-    def block(rows: slice) -> None:
-        np.matmul(matrices, x.windows(rows), out=products[rows])
+    def multiply(block: tuple[Array, Array]) -> None:
+        windows, product = block
+        np.matmul(matrices, windows, out=product)
         if bias is not None:
-            products[rows] += bias.reshape(groups, -1, 1)
+            np.add(product, shift, out=product)
 
-    for_each(block, x.blocks(out[0].nbytes))
+    shift = None if bias is None else bias.reshape(groups, -1, 1)
+    for_each(multiply, [(x.windows(rows), products[rows]) for rows in x.blocks(out[0].nbytes)])
 
 
 def correlate_weight_gradient(x: Unrolled, dy: Array, *, out: Array, buffers: Buffers) -> None:
@@ -126,10 +128,12 @@ def correlate_weight_gradient(x: Unrolled, dy: Array, *, out: Array, buffers: Bu
     terms = buffers.empty((x.output_rows, groups, kh * kw * c, o // groups), dy.dtype)
     lines = dy.reshape(len(dy), groups, o // groups, -1, copy=False)  # (P, O, Q, N) → (P, G, O', Q·N)
 
-    def block(rows: slice) -> None:
-        np.matmul(x.windows(rows), lines[rows].swapaxes(2, 3), out=terms[rows])
+    def multiply(block: tuple[Array, Array, Array]) -> None:
+        windows, line, term = block
+        np.matmul(windows, line, out=term)
 
-    for_each(block, x.blocks(dy[0].nbytes))
+    lines = lines.swapaxes(2, 3)  # → (P, G, Q·N, O')
+    for_each(multiply, [(x.windows(rows), lines[rows], terms[rows]) for rows in x.blocks(dy[0].nbytes)])
     total = buffers.empty(terms.shape[1:], terms.dtype)
     np.add.reduce(terms, axis=0, out=total)  # in the order of the rows, whichever thread computed them
     dw = total.reshape(groups, kh, kw, c, o // groups).transpose(0, 4, 3, 1, 2)  # → (G, O', C', kh, kw)

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from cnn_core.buffers import Buffers
+from cnn_core.buffers import Buffers, aligned_copy
 from cnn_core.layout import Array
 
 
@@ -22,8 +22,8 @@ class Parameter:
     """
 
     def __init__(self, value: Array) -> None:
-        self.value = value
-        self.grad = np.zeros_like(value)
+        self.value = aligned_copy(value)
+        self.grad = aligned_copy(np.zeros_like(value))
 
 
 class Statistic:

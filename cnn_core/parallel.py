@@ -5,11 +5,15 @@ part of the result. So the bits are the same for every number of threads, provid
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar, copy_context
-from typing import NamedTuple, TypeVar
+from functools import partial
+from queue import SimpleQueue
+from threading import Thread
+from time import perf_counter
+from typing import Self, TypeVar
+from zlib import crc32
 
 from cnn_core.layout import Array
 
@@ -17,14 +21,10 @@ Item = TypeVar("Item")
 
 _BLOCK_BYTES = 2**20  # half of a usual L2 cache
 _WORTH_BYTES = 2**18  # handing less to another thread costs more than it saves
+_AWAKE_SECONDS = 0.0005
+_IDLE_BYTES = bytes(2**16)  # whose checksum takes some 15 µs
 
-
-class _Crew(NamedTuple):
-    executor: ThreadPoolExecutor
-    size: int
-
-
-_crew: ContextVar[_Crew | None] = ContextVar("crew", default=None)
+_crew: ContextVar["_Crew | None"] = ContextVar("crew", default=None)
 
 
 @contextmanager
@@ -37,46 +37,12 @@ def threads(count: int) -> Iterator[None]:
     """
     if count < 1:
         raise ValueError(f"threads must be at least 1, got {count}")
-    if count == 1:
-        token = _crew.set(None)
+    with _own_cores(count) as shares, _Crew(shares) if count > 1 else nullcontext() as crew:
+        token = _crew.set(crew)
         try:
             yield
         finally:
             _crew.reset(token)
-        return
-    with (
-        _own_cores(count) as shares,
-        ThreadPoolExecutor(count - 1, initializer=_settle, initargs=(shares,)) as executor,
-    ):
-        token = _crew.set(_Crew(executor, count))
-        try:
-            yield
-        finally:
-            _crew.reset(token)
-
-
-@contextmanager
-def _own_cores(count: int) -> Iterator[list[set[int]]]:
-    """Deal the cores out among the threads, where the system can and has enough; this thread takes the first share.
-
-    Left alone, Linux wakes a thread on the core of the one that wakes it: two threads then take turns on one core.
-    """
-    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-    if len(cores) < count:
-        yield []
-        return
-    shares = [set(cores[i::count]) for i in range(count)]
-    os.sched_setaffinity(0, shares.pop(0))
-    try:
-        yield shares
-    finally:
-        os.sched_setaffinity(0, cores)
-
-
-def _settle(shares: list[set[int]]) -> None:
-    """Move a new thread to the cores of one share."""
-    if shares:
-        os.sched_setaffinity(0, shares.pop())
 
 
 def for_each(function: Callable[[Item], object], blocks: Sequence[Item]) -> None:
@@ -87,27 +53,95 @@ def for_each(function: Callable[[Item], object], blocks: Sequence[Item]) -> None
     """
     crew = _crew.get()
     if crew is None or len(blocks) <= 1:
-        _run(function, blocks)
+        _run(function, iter(blocks))
         return
-    queue = iter(blocks)  # taking the next item is atomic
     token = _crew.set(None)
     try:
-        # The context carries np.errstate, among others, to the other threads.
-        helpers = min(crew.size, len(blocks)) - 1
-        others = [crew.executor.submit(copy_context().run, _run, function, queue) for _ in range(helpers)]
-        try:
-            _run(function, queue)
-        finally:
-            wait(others)
+        crew.run(function, blocks)
     finally:
         _crew.reset(token)
-    for other in others:
-        other.result()
 
 
-def _run(function: Callable[[Item], object], blocks: Iterable[Item]) -> None:
+class _Crew:
+    """Threads that take blocks from whoever holds the crew, one list of blocks at a time."""
+
+    def __init__(self, shares: list[set[int]]) -> None:
+        """Start a thread for each share of the cores; an empty share is all of them."""
+        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._ends: SimpleQueue[BaseException | None] = SimpleQueue()
+        self._threads = [Thread(target=self._work, args=(share,), daemon=True) for share in shares]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for _thread in self._threads:
+            self._jobs.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def run(self, function: Callable[[Item], object], blocks: Sequence[Item]) -> None:
+        """As `for_each`."""
+        queue = iter(blocks)  # taking the next item is atomic
+        helpers = min(len(self._threads), len(blocks) - 1)
+        for _ in range(helpers):
+            # The context carries np.errstate, among others, to the other threads.
+            self._jobs.put(partial(copy_context().run, _run, function, queue))
+        errors = [_error_of(partial(_run, function, queue)), *(_next(self._ends) for _ in range(helpers))]
+        for error in errors:
+            if error is not None:
+                raise error
+
+    def _work(self, share: set[int]) -> None:
+        if share:
+            os.sched_setaffinity(0, share)  # 0: the calling thread
+        while (job := _next(self._jobs)) is not None:
+            self._ends.put(_error_of(job))
+
+
+def _next(queue: SimpleQueue[Item]) -> Item:
+    """Wait for the next item, awake for a moment before falling asleep.
+
+    To wake a thread takes some 50 µs, as long as many a block. Checksums are a way of staying awake that leaves the
+    interpreter lock to the others.
+    """
+    deadline = perf_counter() + _AWAKE_SECONDS
+    while queue.empty() and perf_counter() < deadline:
+        crc32(_IDLE_BYTES)
+    return queue.get()
+
+
+def _error_of(job: Callable[[], None]) -> BaseException | None:
+    try:
+        job()
+    except BaseException as error:  # handed over to the thread that waits
+        return error
+    return None
+
+
+def _run(function: Callable[[Item], object], blocks: Iterator[Item]) -> None:
     for block in blocks:
         function(block)
+
+
+@contextmanager
+def _own_cores(count: int) -> Iterator[list[set[int]]]:
+    """Deal the cores out among this thread and count − 1 others, where the system can and has enough.
+
+    Left alone, Linux wakes a thread on the core of the one that wakes it: two threads then take turns on one core.
+    """
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    if count == 1 or len(cores) < count:
+        yield [set() for _ in range(count - 1)]
+        return
+    own, *others = (set(cores[i::count]) for i in range(count))
+    os.sched_setaffinity(0, own)
+    try:
+        yield others
+    finally:
+        os.sched_setaffinity(0, cores)
 
 
 def slices(length: int, size: int) -> list[slice]:

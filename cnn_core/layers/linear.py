@@ -8,7 +8,7 @@ from cnn_core.layout import Array, batch_first, batch_last
 from cnn_core.module import Module, Parameter
 from cnn_core.parallel import for_each, slices
 
-_BLOCK_WORK = 2**22  # multiply-adds worth a block of their own, at least
+_PART_WORK = 2**22  # multiply-adds worth a part of their own, at least
 
 
 class Linear(Module):
@@ -43,13 +43,17 @@ class Linear(Module):
         if x.ndim != 2 or x.shape[1] != w.shape[1]:
             raise ValueError(f"Linear({w.shape[1]}, {w.shape[0]}) needs (N, {w.shape[1]}), got {x.shape}")
         x = batch_last(x)  # (in, N)
-        y = self.buffers.empty((len(w), x.shape[1]), np.result_type(x, w, b))
+        parts = self._parts(x)
+        terms = self.buffers.empty((len(parts), len(w), x.shape[1]), np.result_type(x, w, b))
 
-        def block(rows: slice) -> None:
-            np.matmul(w[rows], x, out=y[rows])  # (out, in) @ (in, N) → (out, N)
-            y[rows] += b[rows, None]
+        def product(k: int) -> None:
+            np.matmul(w[:, parts[k]], x[parts[k]], out=terms[k])  # (out, part) @ (part, N) → (out, N)
 
-        for_each(block, self._blocks(len(w), x))
+        for_each(product, range(len(parts)))
+        y = terms[0]
+        for term in terms[1:]:  # in order, whichever thread computed them
+            y += term
+        y += b[:, None]
         self.remember(x)
         return batch_first(y)
 
@@ -58,10 +62,10 @@ class Linear(Module):
         (x,), dy = self.recall(), batch_last(dy)  # (in, N) and (out, N)
         dw = self.weight.grad
 
-        def block(rows: slice) -> None:
-            np.matmul(dy[rows], x.T, out=dw[rows])  # (out, N) @ (N, in) → (out, in)
+        def product(part: slice) -> None:
+            np.matmul(dy, x[part].T, out=dw[:, part])  # (out, N) @ (N, part) → (out, part)
 
-        for_each(block, self._blocks(len(dw), x))
+        for_each(product, self._parts(x))
         np.sum(dy, axis=1, out=self.bias.grad)
 
     def input_gradient(self, dy: Array) -> Array:
@@ -69,14 +73,13 @@ class Linear(Module):
         w, (x,), dy = self.weight.value, self.recall(), batch_last(dy)
         dx = self.buffers.empty(x.shape, np.result_type(dy, w))
 
-        def block(rows: slice) -> None:
-            np.matmul(w[:, rows].T, dy, out=dx[rows])  # (in, out) @ (out, N) → (in, N)
+        def product(part: slice) -> None:
+            np.matmul(w[:, part].T, dy, out=dx[part])  # (part, out) @ (out, N) → (part, N)
 
-        for_each(block, self._blocks(len(dx), x))
+        for_each(product, self._parts(x))
         return batch_first(dx)
 
-    def _blocks(self, rows: int, x: Array) -> list[slice]:
-        """Cut the rows of a result, into at most four blocks; the work is the same for all three products."""
+    def _parts(self, x: Array) -> list[slice]:
+        """Cut the incoming features, the longest side, into up to four parts; the work is the same for all products."""
         work = self.weight.value.size * x.shape[1]
-        count = min(4, max(1, work // _BLOCK_WORK))
-        return slices(rows, -(-rows // count))
+        return slices(len(x), -(-len(x) // min(4, max(1, work // _PART_WORK))))

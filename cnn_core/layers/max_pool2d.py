@@ -6,7 +6,7 @@ import numpy as np
 
 from cnn_core.layout import Array, batch_first, batch_last, pair
 from cnn_core.module import Module
-from cnn_core.parallel import for_each
+from cnn_core.parallel import blocks, for_each
 from cnn_core.windows import Side
 
 
@@ -44,14 +44,17 @@ class MaxPool2d(Module):
         # For each element of a window but the first: is it larger than all before it?
         larger = self.buffers.empty((len(others) if self.training else 0, *y.shape), np.bool_)
 
-        def row(p: int) -> None:
-            y[p] = first[p]
+        def block(rows: slice) -> None:
+            largest = first[rows]
             for k, other in enumerate(others):
                 if self.training:
-                    np.greater(other[p], y[p], out=larger[k, p])
-                np.maximum(y[p], other[p], out=y[p])
+                    np.greater(other[rows], largest, out=larger[k, rows])
+                np.maximum(largest, other[rows], out=y[rows])
+                largest = y[rows]
+            if not others:
+                y[rows] = largest
 
-        for_each(row, range(len(y)))
+        for_each(block, blocks(len(y), x.nbytes // len(y)))
         self.remember(larger, x.shape)
         return batch_first(y)
 
@@ -64,25 +67,23 @@ class MaxPool2d(Module):
         if not disjoint or first.size * (len(others) + 1) < dx.size:
             dx[...] = 0
 
-        def row(p: int) -> None:
-            rest = self.buffers.empty(dy.shape[1:], dy.dtype)
-            rest[...] = dy[p]
-            for k in reversed(range(len(others))):
-                share = others[k][p] if disjoint else self.buffers.empty(rest.shape, rest.dtype)
-                np.multiply(rest, larger[k, p], out=share)
-                np.subtract(rest, share, out=rest)
-                if not disjoint:
-                    others[k][p] += share
+        def block(rows: slice) -> None:
+            rest, share = (self.buffers.empty(dy[rows].shape, dy.dtype) for _ in range(2))
+            source = dy[rows]
+            for k, other in reversed(list(enumerate(others))):
+                share[...] = larger[k, rows]  # multiplying by numbers is faster than by truth values
+                np.multiply(source, share, out=share)
+                source = np.subtract(source, share, out=rest)
+                if disjoint:
+                    other[rows] = share
+                else:
+                    other[rows] += share
             if disjoint:
-                first[p] = rest
+                first[rows] = source
             else:
-                first[p] += rest
+                first[rows] += source
 
-        if disjoint:
-            for_each(row, range(len(dy)))
-        else:
-            for p in range(len(dy)):
-                row(p)
+        for_each(block, blocks(len(dy), dx.nbytes // len(dy)) if disjoint else [slice(len(dy))])
         return batch_first(dx)
 
     def _windows(self, x: Array) -> list[Array]:

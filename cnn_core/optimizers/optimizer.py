@@ -4,12 +4,10 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from cnn_core.buffers import Buffers
+from cnn_core.buffers import Buffers, aligned_copy
 from cnn_core.layout import Array
 from cnn_core.module import Parameter, check_fit
-from cnn_core.parallel import for_each, slices
-
-_BLOCK_ELEMENTS = 2**14
+from cnn_core.parallel import blocks, for_each
 
 
 class Optimizer:
@@ -33,12 +31,12 @@ class Optimizer:
     def step(self) -> None:
         """Take one step for all parameters."""
         self.steps += 1
-        blocks = [
+        numbered = [
             (index, block)
             for index, parameter in enumerate(self.parameters)
-            for block in slices(parameter.value.size, _BLOCK_ELEMENTS)
+            for block in blocks(parameter.value.size, parameter.value.itemsize)
         ]
-        for_each(self._step_block, blocks)
+        for_each(self._step_block, numbered)
 
     def update(self, value: Array, gradient: Array, state: Mapping[str, Array], scratch: Array) -> None:
         """Change values and their state in place, element by element; the gradient stays as it is.
@@ -62,7 +60,7 @@ class Optimizer:
 
     def add_slot(self, name: str) -> None:
         """Give every parameter an array of zeros under this name."""
-        self.state[name] = [np.zeros_like(parameter.value) for parameter in self.parameters]
+        self.state[name] = [aligned_copy(np.zeros_like(parameter.value)) for parameter in self.parameters]
 
     def state_dict(self) -> dict[str, Array]:
         """Copies of all slots and the count of steps, by name."""
