@@ -20,7 +20,10 @@ from cnn_core.metrics import accuracy
 from cnn_core.models import simple_cnn
 from cnn_core.module import Module, Parameter, Statistic
 from cnn_core.optimizers.adam import Adam
+from cnn_core.optimizers.adamw import AdamW
+from cnn_core.optimizers.clipping import clip_gradient_norm
 from cnn_core.optimizers.optimizer import Optimizer
+from cnn_core.optimizers.rmsprop import RMSprop
 from cnn_core.optimizers.sgd import SGD
 from cnn_core.sequential import Sequential
 from cnn_core.state import load_state, save_state
@@ -28,6 +31,7 @@ from cnn_core.state import load_state, save_state
 __all__ = [
     "SGD",
     "Adam",
+    "AdamW",
     "BatchNorm2d",
     "Buffers",
     "Conv2d",
@@ -39,10 +43,12 @@ __all__ = [
     "Module",
     "Optimizer",
     "Parameter",
+    "RMSprop",
     "ReLU",
     "Sequential",
     "Statistic",
     "accuracy",
+    "clip_gradient_norm",
     "he_normal",
     "load_state",
     "save_state",

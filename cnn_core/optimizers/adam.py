@@ -12,7 +12,8 @@ from cnn_core.optimizers.optimizer import Optimizer
 class Adam(Optimizer):
     """m ← β₁m + (1−β₁)g;  v ← β₂v + (1−β₂)g²;  θ ← θ − η·m̂ / (√v̂ + ε), with m̂ = m/(1−β₁ᵗ) and v̂ = v/(1−β₂ᵗ).
 
-    Weight decay λ adds λθ to the gradient before the moments (L2 regularisation, as in PyTorch's Adam; not AdamW).
+    Weight decay λ adds λθ to the gradient before the moments, as in PyTorch's Adam (L2 regularisation); `AdamW` keeps
+    the two apart.
 
     Source: Kingma & Ba, "Adam: A Method for Stochastic Optimization", 2015, Algorithm 1.
 
@@ -44,14 +45,13 @@ class Adam(Optimizer):
 
     def update(self, value: Array, gradient: Array, state: Mapping[str, Array], scratch: Array) -> None:
         """Apply the rule above to one block of elements."""
-        m, v = state["m"], state["v"]
-        np.multiply(value, self.weight_decay, out=scratch)
-        scratch += gradient  # g
+        g, m, v = gradient, state["m"], state["v"]
+        m -= g
         m *= self.beta1
-        m += (1 - self.beta1) * scratch
-        v *= self.beta2
-        scratch *= scratch
+        m += g  # g + β₁(m−g) is the rule's mean, and needs no room of its own
+        np.multiply(g, g, out=scratch)
         scratch *= 1 - self.beta2
+        v *= self.beta2
         v += scratch
         np.divide(v, 1 - self.beta2**self.steps, out=scratch)
         np.sqrt(scratch, out=scratch)

@@ -7,7 +7,7 @@ import numpy as np
 from cnn_core.buffers import Buffers, aligned_copy
 from cnn_core.layout import Array
 from cnn_core.module import Parameter, check_fit
-from cnn_core.parallel import blocks, for_each
+from cnn_core.parallel import blocks_of, for_each
 
 
 class Optimizer:
@@ -34,7 +34,7 @@ class Optimizer:
         numbered = [
             (index, block)
             for index, parameter in enumerate(self.parameters)
-            for block in blocks(parameter.value.size, parameter.value.itemsize)
+            for block in blocks_of(parameter.value.reshape(-1))
         ]
         for_each(self._step_block, numbered)
 
@@ -43,11 +43,20 @@ class Optimizer:
 
         Args:
             value: some elements of a parameter, `(B,)`.
-            gradient: theirs.
+            gradient: theirs, weight decay included.
             state: by slot, theirs.
             scratch: `(B,)`, for the rule to use as it likes.
         """
         raise NotImplementedError
+
+    def decayed(self, value: Array, gradient: Array) -> Array:
+        """The gradient with weight decay, g + λθ: that of the loss plus λ/2·‖θ‖² (L2 regularisation)."""
+        if not self.weight_decay:
+            return gradient
+        g = self._buffers.empty(value.shape, value.dtype)
+        np.multiply(value, self.weight_decay, out=g)
+        g += gradient
+        return g
 
     def _step_block(self, numbered: tuple[int, slice]) -> None:
         """Update a block small enough that the rule's many passes over it stay in the cache."""
@@ -56,7 +65,7 @@ class Optimizer:
         value = parameter.value.reshape(-1, copy=False)[block]
         state = {name: slot[index].reshape(-1)[block] for name, slot in self.state.items()}
         scratch = self._buffers.empty(value.shape, value.dtype)
-        self.update(value, parameter.grad.reshape(-1)[block], state, scratch)
+        self.update(value, self.decayed(value, parameter.grad.reshape(-1)[block]), state, scratch)
 
     def add_slot(self, name: str) -> None:
         """Give every parameter an array of zeros under this name."""

@@ -48,14 +48,16 @@ class SGD(Optimizer):
     def update(self, value: Array, gradient: Array, state: Mapping[str, Array], scratch: Array) -> None:
         """Apply the rule above to one block of elements."""
         g = gradient
-        if self.weight_decay:
-            np.multiply(value, self.weight_decay, out=scratch)
-            scratch += g
-            g = scratch
         if self.momentum:
             v = state["velocity"]
             v *= self.momentum
             v += g
-            g = g + self.momentum * v if self.nesterov else v
+            g = self._ahead(g, v, scratch) if self.nesterov else v
         np.multiply(g, self.lr, out=scratch)
         value -= scratch
+
+    def _ahead(self, g: Array, v: Array, out: Array) -> Array:
+        """g + μv, where the next step would begin if it went on as this one."""
+        np.multiply(v, self.momentum, out=out)
+        out += g
+        return out

@@ -2,13 +2,14 @@
 
 import math
 import re
+import tracemalloc
 from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from cnn_core import SGD, Adam, Optimizer, Parameter
+from cnn_core import SGD, Adam, AdamW, Optimizer, Parameter, RMSprop
 from tests.core.arrays import EXACT, Array, distance, normal
 
 Build = Callable[[list[Parameter]], Optimizer]
@@ -54,6 +55,18 @@ def adam(
     return lambda p: Adam(p, lr=lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay)
 
 
+def adamw(
+    *, lr: float = 0.1, beta1: float = 0.5, beta2: float = 0.75, eps: float = 2.0, weight_decay: float = 0.0
+) -> Build:
+    return lambda p: AdamW(p, lr=lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay)
+
+
+def rmsprop(
+    *, lr: float = 0.1, alpha: float = 0.75, eps: float = 1.0, momentum: float = 0.0, weight_decay: float = 0.0
+) -> Build:
+    return lambda p: RMSprop(p, lr=lr, alpha=alpha, eps=eps, momentum=momentum, weight_decay=weight_decay)
+
+
 def sgd_rule(momentum: float = 0.0, nesterov: bool = False, weight_decay: float = 0.0) -> Rule:
     """The same rule in Python's floats: the value after all gradients, with lr 0.1."""
 
@@ -83,6 +96,33 @@ def adam_rule(
     return run
 
 
+def adamw_rule(weight_decay: float) -> Rule:
+    def run(value: float, gradients: list[float]) -> float:
+        m = v = 0.0
+        for t, g in enumerate(gradients, start=1):
+            m, v = 0.5 * m + 0.5 * g, 0.75 * v + 0.25 * g**2
+            adam_step = 0.1 * (m / (1 - 0.5**t)) / (math.sqrt(v / (1 - 0.75**t)) + 2.0)
+            value = value - 0.1 * weight_decay * value - adam_step
+        return value
+
+    return run
+
+
+def rmsprop_rule(
+    lr: float = 0.1, alpha: float = 0.75, eps: float = 1.0, momentum: float = 0.0, weight_decay: float = 0.0
+) -> Rule:
+    def run(value: float, gradients: list[float]) -> float:
+        square = velocity = 0.0
+        for g in gradients:
+            decayed = g + weight_decay * value
+            square = alpha * square + (1 - alpha) * decayed**2
+            velocity = momentum * velocity + decayed / (math.sqrt(square) + eps)
+            value -= lr * velocity
+        return value
+
+    return run
+
+
 VARIANTS: dict[str, tuple[Build, Rule]] = {
     "sgd": (sgd(), sgd_rule()),
     "momentum": (sgd(momentum=0.9), sgd_rule(momentum=0.9)),
@@ -97,6 +137,16 @@ VARIANTS: dict[str, tuple[Build, Rule]] = {
     "adam by default": (Adam, adam_rule(lr=0.001, beta1=0.9, beta2=0.999, eps=1e-8)),
     "adam and decay": (adam(weight_decay=0.5), adam_rule(weight_decay=0.5)),
     "adam without memory": (adam(beta1=0.0, beta2=0.0), adam_rule(beta1=0.0, beta2=0.0)),
+    "adamw": (adamw(), adamw_rule(0.0)),
+    "adamw and decay": (adamw(weight_decay=0.5), adamw_rule(0.5)),
+    "rmsprop": (rmsprop(), rmsprop_rule()),
+    "rmsprop by default": (RMSprop, rmsprop_rule(lr=0.01, alpha=0.99, eps=1e-8)),
+    "rmsprop and momentum": (rmsprop(momentum=0.9), rmsprop_rule(momentum=0.9)),
+    "rmsprop, momentum and decay": (
+        rmsprop(momentum=0.9, weight_decay=0.5),
+        rmsprop_rule(momentum=0.9, weight_decay=0.5),
+    ),
+    "rmsprop without memory": (rmsprop(alpha=0.0), rmsprop_rule(alpha=0.0)),
 }
 every_variant = pytest.mark.parametrize(("build", "rule"), VARIANTS.values(), ids=VARIANTS.keys())
 every_optimizer = pytest.mark.parametrize("build", [build for build, _ in VARIANTS.values()], ids=VARIANTS.keys())
@@ -143,6 +193,45 @@ def test_two_steps_of_adam_with_weight_decay() -> None:
 @pytest.mark.parametrize("g", [1e-3, 7.0, -1e4])
 def test_first_step_of_adam_is_as_long_as_the_learning_rate(g: float) -> None:
     assert after(adam(beta1=0.9, beta2=0.999, eps=1e-12), 1.0, [g]) == pytest.approx([1 - math.copysign(0.1, g)])
+
+
+def test_two_steps_of_adamw() -> None:
+    # Adam's steps for these gradients are 0.05 and, away from it, 1/60; before each, 0.1·0.5 of the value is lost:
+    # 1·0.95 − 0.05 = 0.9; 0.9·0.95 + 1/60
+    assert after(adamw(weight_decay=0.5), 1.0, [2.0, -2.0]) == pytest.approx([0.9, 0.855 + 1 / 60], rel=1e-14)
+
+
+def test_adamw_without_decay_is_adam_to_the_bit() -> None:
+    ours, theirs = parameters(), parameters()
+    walk(adamw()(ours), range(10))
+    walk(adam()(theirs), range(10))
+    assert [p.value.tobytes() for p in ours] == [p.value.tobytes() for p in theirs]
+
+
+def test_decay_of_adamw_is_multiplied_by_the_learning_rate_of_its_step() -> None:
+    parameter = Parameter(np.array([1.0]))  # no gradient: nothing but decay
+    optimizer = AdamW([parameter], lr=0.5, weight_decay=0.5)
+    optimizer.step()
+    optimizer.lr = 0.1
+    optimizer.step()
+    assert parameter.value.item() == pytest.approx(0.75 * 0.95, rel=1e-15)
+
+
+def test_two_steps_of_rmsprop() -> None:
+    # s = 0.25·4 = 1: 1 − 0.1·2/(1 + 1) = 0.9; s = 0.75 + 0.25·13 = 4: 0.9 + 0.1·√13/(2 + 1)
+    values = after(rmsprop(), 1.0, [2.0, -math.sqrt(13)])
+    assert values == pytest.approx([0.9, 0.9 + math.sqrt(13) / 30], rel=1e-14)
+
+
+def test_two_steps_of_rmsprop_with_momentum() -> None:
+    # v = 2/2 = 1: 1 − 0.1 = 0.9; v = 0.5 − √13/3: 0.9 − 0.05 + 0.1·√13/3
+    values = after(rmsprop(momentum=0.5), 1.0, [2.0, -math.sqrt(13)])
+    assert values == pytest.approx([0.9, 0.85 + math.sqrt(13) / 30], rel=1e-14)
+
+
+def test_rmsprop_with_weight_decay() -> None:
+    # the decayed gradient is 1 + 0.5·2 = 2, hence a step as above
+    assert after(rmsprop(weight_decay=0.5), 2.0, [1.0]) == pytest.approx([1.9], rel=1e-14)
 
 
 @every_variant
@@ -200,6 +289,19 @@ def test_step_leaves_gradients_alone(build: Build) -> None:
     optimizer = build(ours)
     walk(optimizer, range(3))
     assert all(np.array_equal(p.grad, gradient(2, index)) for index, p in enumerate(ours))
+
+
+@every_optimizer
+def test_step_after_the_first_allocates_nothing_large(build: Build) -> None:
+    parameter = Parameter(normal(0, 300, 300))
+    parameter.grad[...] = 1.0
+    optimizer = build([parameter])
+    optimizer.step()
+    tracemalloc.start()
+    optimizer.step()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20_000  # bytes; a block of the parameter has 131,072
 
 
 def test_rule_is_left_to_each_optimizer() -> None:
@@ -296,7 +398,7 @@ def test_state_of_another_kind_of_optimizer_is_refused() -> None:
 nan, inf = math.nan, math.inf
 
 
-@pytest.mark.parametrize("build", [sgd, adam], ids=["sgd", "adam"])
+@pytest.mark.parametrize("build", [sgd, adam, adamw, rmsprop], ids=["sgd", "adam", "adamw", "rmsprop"])
 @pytest.mark.parametrize(
     ("key", "rule", "values"),
     [
@@ -316,6 +418,14 @@ def test_refusal_names_key_value_and_rule(
 def test_momentum_outside_its_range_is_refused(value: float) -> None:
     with pytest.raises(ValueError, match=re.escape(f"momentum must lie in [0, 1), got {value}")):
         SGD(parameters(), lr=0.1, momentum=value)
+    with pytest.raises(ValueError, match=re.escape(f"momentum must lie in [0, 1), got {value}")):
+        rmsprop(momentum=value)(parameters())
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.0, nan])
+def test_alpha_outside_its_range_is_refused(value: float) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"alpha must lie in [0, 1), got {value}")):
+        rmsprop(alpha=value)(parameters())
 
 
 def test_nesterov_without_momentum_is_refused() -> None:
@@ -335,3 +445,5 @@ def test_betas_outside_their_range_are_refused(value: float) -> None:
 def test_eps_that_divides_by_zero_is_refused(value: float) -> None:
     with pytest.raises(ValueError, match=f"eps must be above 0, got {value}"):
         adam(eps=value)(parameters())
+    with pytest.raises(ValueError, match=f"eps must be above 0, got {value}"):
+        rmsprop(eps=value)(parameters())

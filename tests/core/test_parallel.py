@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 from cnn_core import (
     SGD,
     Adam,
+    AdamW,
     Conv2d,
     CrossEntropyLoss,
     Linear,
@@ -25,6 +26,7 @@ from cnn_core import (
     Optimizer,
     Parameter,
     ReLU,
+    RMSprop,
     parallel,
     simple_cnn,
 )
@@ -87,7 +89,11 @@ def test_bits_do_not_depend_on_the_number_of_threads(name: str) -> None:
         assert [key for key in expected if found[key] != expected[key]] == []
 
 
-@pytest.mark.parametrize("make", [partial(SGD, lr=0.1, momentum=0.9, nesterov=True), Adam], ids=["sgd", "adam"])
+@pytest.mark.parametrize(
+    "make",
+    [partial(SGD, lr=0.1, momentum=0.9, nesterov=True), Adam, AdamW, RMSprop],
+    ids=["sgd", "adam", "adamw", "rmsprop"],
+)
 def test_bits_of_training_do_not_depend_on_the_number_of_threads(
     make: Callable[[list[Parameter]], Optimizer],
 ) -> None:
