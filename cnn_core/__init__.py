@@ -25,6 +25,11 @@ from cnn_core.optimizers.clipping import clip_gradient_norm
 from cnn_core.optimizers.optimizer import Optimizer
 from cnn_core.optimizers.rmsprop import RMSprop
 from cnn_core.optimizers.sgd import SGD
+from cnn_core.schedules.constant import ConstantSchedule
+from cnn_core.schedules.cosine import CosineSchedule
+from cnn_core.schedules.one_cycle import OneCycleSchedule
+from cnn_core.schedules.schedule import Schedule
+from cnn_core.schedules.step import StepSchedule
 from cnn_core.sequential import Sequential
 from cnn_core.state import load_state, save_state
 
@@ -34,19 +39,24 @@ __all__ = [
     "AdamW",
     "BatchNorm2d",
     "Buffers",
+    "ConstantSchedule",
     "Conv2d",
+    "CosineSchedule",
     "CrossEntropyLoss",
     "Flatten",
     "GlobalAvgPool2d",
     "Linear",
     "MaxPool2d",
     "Module",
+    "OneCycleSchedule",
     "Optimizer",
     "Parameter",
     "RMSprop",
     "ReLU",
+    "Schedule",
     "Sequential",
     "Statistic",
+    "StepSchedule",
     "accuracy",
     "clip_gradient_norm",
     "he_normal",
