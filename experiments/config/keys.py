@@ -36,7 +36,7 @@ def _by_last_part(keys: dict[str, str] | list[str], section: str) -> dict[str, s
 
 
 def _known_keys() -> dict[str, str]:
-    """Each key and where it is found: `optimizer.beta1` in `optimizer=adam`, others in `group=one or another`."""
+    """Each key and where it is found: `optimizer.beta1` in `optimizer=adam or adamw`."""
     keys = dict.fromkeys((*SECTIONS, "experiment", "sweep"), "config")
     for path in [*sorted(CONF.glob("*/*.yaml")), CONF / "config.yaml"]:
         content: dict[str, Any] = OmegaConf.to_container(OmegaConf.load(path))  # type: ignore[assignment]

@@ -35,6 +35,7 @@ class OptimizerConfig:
     name: str
     lr: float
     weight_decay: float
+    clip_norm: float | None
 
 
 @dataclass
@@ -46,12 +47,63 @@ class SGDConfig(OptimizerConfig):
 
 
 @dataclass
+class RMSpropConfig(OptimizerConfig):
+    """See `cnn_core.optimizers.rmsprop`."""
+
+    alpha: float
+    eps: float
+    momentum: float
+
+
+@dataclass
 class AdamConfig(OptimizerConfig):
     """See `cnn_core.optimizers.adam`."""
 
     beta1: float
     beta2: float
     eps: float
+
+
+@dataclass
+class AdamWConfig(AdamConfig):
+    """See `cnn_core.optimizers.adamw`."""
+
+
+@dataclass
+class ScheduleConfig:
+    """How the learning rate changes as training goes on."""
+
+    name: str
+    warmup_epochs: float
+
+
+@dataclass
+class ConstantScheduleConfig(ScheduleConfig):
+    """See `cnn_core.schedules.constant`."""
+
+
+@dataclass
+class StepScheduleConfig(ScheduleConfig):
+    """See `cnn_core.schedules.step`."""
+
+    step_epochs: int
+    gamma: float
+
+
+@dataclass
+class CosineScheduleConfig(ScheduleConfig):
+    """See `cnn_core.schedules.cosine`."""
+
+    final_fraction: float
+
+
+@dataclass
+class OneCycleScheduleConfig(ScheduleConfig):
+    """See `cnn_core.schedules.one_cycle`."""
+
+    start_fraction: float
+    rise_fraction: float
+    final_fraction: float
 
 
 @dataclass
@@ -153,6 +205,7 @@ class TrainerConfig:
     """How long and on what arithmetic."""
 
     epochs: int
+    label_smoothing: float
     dtype: str
     threads: int | None
     train_accuracy_images: int | None
@@ -194,6 +247,7 @@ class Config:
 
     model: ModelConfig
     optimizer: OptimizerConfig
+    schedule: ScheduleConfig
     data: DataConfig
     augmentation: AugmentationConfig
     trainer: TrainerConfig
@@ -206,7 +260,13 @@ class Config:
 
 ALTERNATIVES: dict[str, dict[str, type]] = {
     "model": {"simple_cnn": SimpleCNNConfig},
-    "optimizer": {"sgd": SGDConfig, "adam": AdamConfig},
+    "optimizer": {"sgd": SGDConfig, "rmsprop": RMSpropConfig, "adam": AdamConfig, "adamw": AdamWConfig},
+    "schedule": {
+        "constant": ConstantScheduleConfig,
+        "step": StepScheduleConfig,
+        "cosine": CosineScheduleConfig,
+        "one_cycle": OneCycleScheduleConfig,
+    },
     "data": {
         "mnist_5k": Mnist5kConfig,
         "mnist": MnistConfig,
@@ -223,4 +283,4 @@ ALTERNATIVES: dict[str, dict[str, type]] = {
 }
 
 # Keys that hold further keys.
-SECTIONS = ("model", "optimizer", "data", "augmentation", "trainer", "tracking", "launcher")
+SECTIONS = ("model", "optimizer", "schedule", "data", "augmentation", "trainer", "tracking", "launcher")

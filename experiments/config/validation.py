@@ -9,9 +9,13 @@ from experiments.config.schema import (
     ALTERNATIVES,
     AdamConfig,
     Config,
+    CosineScheduleConfig,
     JoblibConfig,
+    OneCycleScheduleConfig,
+    RMSpropConfig,
     SGDConfig,
     SimpleCNNConfig,
+    StepScheduleConfig,
     SyntheticConfig,
     TransformationsConfig,
 )
@@ -51,6 +55,7 @@ def _faults(config: Config) -> Iterator[str]:
     yield from _names(config)
     yield from _model(config)
     yield from _optimizer(config)
+    yield from _schedule(config)
     yield from _data(config)
     yield from _augmentation(config)
     yield from _trainer(config)
@@ -103,20 +108,43 @@ def _geometry(model: SimpleCNNConfig, config: Config) -> Iterator[str]:
 
 def _optimizer(config: Config) -> Iterator[str]:
     optimizer = config.optimizer
-    if not (math.isfinite(optimizer.lr) and optimizer.lr > 0):
-        yield f"optimizer.lr={optimizer.lr}: must be a finite number above 0"
+    yield from _positive("optimizer.lr", optimizer.lr)
     if not (math.isfinite(optimizer.weight_decay) and optimizer.weight_decay >= 0):
         yield f"optimizer.weight_decay={optimizer.weight_decay}: must be a finite number, 0 or more"
+    if optimizer.clip_norm is not None and not (math.isfinite(optimizer.clip_norm) and optimizer.clip_norm > 0):
+        yield f"optimizer.clip_norm={optimizer.clip_norm}: must be null or a finite number above 0"
     match optimizer:
         case SGDConfig(momentum=momentum, nesterov=nesterov):
             yield from _in_unit_interval("optimizer.momentum", momentum)
             if nesterov and momentum == 0:
                 yield "optimizer.nesterov=true: needs optimizer.momentum above 0"
+        case RMSpropConfig(alpha=alpha, momentum=momentum, eps=eps):
+            yield from _in_unit_interval("optimizer.alpha", alpha)
+            yield from _in_unit_interval("optimizer.momentum", momentum)
+            yield from _positive("optimizer.eps", eps)
         case AdamConfig(beta1=beta1, beta2=beta2, eps=eps):
             yield from _in_unit_interval("optimizer.beta1", beta1)
             yield from _in_unit_interval("optimizer.beta2", beta2)
-            if not (math.isfinite(eps) and eps > 0):
-                yield f"optimizer.eps={eps}: must be a finite number above 0"
+            yield from _positive("optimizer.eps", eps)
+
+
+def _schedule(config: Config) -> Iterator[str]:
+    schedule, epochs = config.schedule, config.trainer.epochs
+    if not (math.isfinite(schedule.warmup_epochs) and schedule.warmup_epochs >= 0):
+        yield f"schedule.warmup_epochs={schedule.warmup_epochs}: must be a finite number, 0 or more"
+    elif schedule.warmup_epochs >= max(1, epochs):
+        yield f"schedule.warmup_epochs={schedule.warmup_epochs}: must be less than trainer.epochs={epochs}"
+    match schedule:
+        case StepScheduleConfig(step_epochs=step_epochs, gamma=gamma):
+            yield from _at_least(1, "schedule.step_epochs", step_epochs)
+            yield from _above_zero_up_to_one("schedule.gamma", gamma)
+        case CosineScheduleConfig(final_fraction=final):
+            yield from _share("schedule.final_fraction", final)
+        case OneCycleScheduleConfig(start_fraction=start, rise_fraction=rise, final_fraction=final):
+            yield from _above_zero_up_to_one("schedule.start_fraction", start)
+            yield from _share("schedule.final_fraction", final)
+            if not 0 < rise < 1:
+                yield f"schedule.rise_fraction={rise}: must lie between 0 and 1"
 
 
 def _data(config: Config) -> Iterator[str]:
@@ -153,6 +181,7 @@ def _augmentation(config: Config) -> Iterator[str]:
 def _trainer(config: Config) -> Iterator[str]:
     trainer = config.trainer
     yield from _at_least(1, "trainer.epochs", trainer.epochs)
+    yield from _in_unit_interval("trainer.label_smoothing", trainer.label_smoothing)
     yield from _at_least(1, "trainer.evaluation_batch_size", trainer.evaluation_batch_size)
     if trainer.threads is not None:
         yield from _at_least(1, "trainer.threads", trainer.threads)
@@ -182,3 +211,18 @@ def _at_least(least: int, key: str, value: int) -> Iterator[str]:
 def _in_unit_interval(key: str, value: float) -> Iterator[str]:
     if not 0 <= value < 1:
         yield f"{key}={value}: must lie in [0, 1)"
+
+
+def _share(key: str, value: float) -> Iterator[str]:
+    if not 0 <= value <= 1:
+        yield f"{key}={value}: must lie in [0, 1]"
+
+
+def _above_zero_up_to_one(key: str, value: float) -> Iterator[str]:
+    if not 0 < value <= 1:
+        yield f"{key}={value}: must lie in (0, 1]"
+
+
+def _positive(key: str, value: float) -> Iterator[str]:
+    if not (math.isfinite(value) and value > 0):
+        yield f"{key}={value}: must be a finite number above 0"

@@ -4,20 +4,40 @@ from pathlib import Path
 
 import numpy as np
 
-from cnn_core import SGD, Adam, Optimizer, Sequential, simple_cnn
+from cnn_core import (
+    SGD,
+    Adam,
+    AdamW,
+    ConstantSchedule,
+    CosineSchedule,
+    OneCycleSchedule,
+    Optimizer,
+    RMSprop,
+    Schedule,
+    Sequential,
+    StepSchedule,
+    simple_cnn,
+)
 from experiments.config.schema import (
     AdamConfig,
+    AdamWConfig,
     AugmentationConfig,
     Config,
+    ConstantScheduleConfig,
+    CosineScheduleConfig,
     DataConfig,
     DigitsConfig,
     FashionMnistConfig,
     Mnist5kConfig,
     MnistConfig,
     NoAugmentationConfig,
+    OneCycleScheduleConfig,
     OptimizerConfig,
+    RMSpropConfig,
+    ScheduleConfig,
     SGDConfig,
     SimpleCNNConfig,
+    StepScheduleConfig,
     SyntheticConfig,
     TransformationsConfig,
 )
@@ -90,8 +110,18 @@ def build_optimizer(optimizer: OptimizerConfig, model: Sequential) -> Optimizer:
                 nesterov=optimizer.nesterov,
                 weight_decay=optimizer.weight_decay,
             )
+        case RMSpropConfig():
+            return RMSprop(
+                model.parameters(),
+                lr=optimizer.lr,
+                alpha=optimizer.alpha,
+                eps=optimizer.eps,
+                momentum=optimizer.momentum,
+                weight_decay=optimizer.weight_decay,
+            )
         case AdamConfig():
-            return Adam(
+            kind = AdamW if isinstance(optimizer, AdamWConfig) else Adam
+            return kind(
                 model.parameters(),
                 lr=optimizer.lr,
                 beta1=optimizer.beta1,
@@ -101,6 +131,28 @@ def build_optimizer(optimizer: OptimizerConfig, model: Sequential) -> Optimizer:
             )
         case _:
             raise TypeError(f"no optimizer is built from {type(optimizer).__name__}")
+
+
+def build_schedule(schedule: ScheduleConfig) -> Schedule:
+    """Build the function that says how the learning rate changes."""
+    match schedule:
+        case ConstantScheduleConfig():
+            return ConstantSchedule(warmup_epochs=schedule.warmup_epochs)
+        case StepScheduleConfig():
+            return StepSchedule(
+                step_epochs=schedule.step_epochs, gamma=schedule.gamma, warmup_epochs=schedule.warmup_epochs
+            )
+        case CosineScheduleConfig():
+            return CosineSchedule(final_fraction=schedule.final_fraction, warmup_epochs=schedule.warmup_epochs)
+        case OneCycleScheduleConfig():
+            return OneCycleSchedule(
+                start_fraction=schedule.start_fraction,
+                rise_fraction=schedule.rise_fraction,
+                final_fraction=schedule.final_fraction,
+                warmup_epochs=schedule.warmup_epochs,
+            )
+        case _:
+            raise TypeError(f"no schedule is built from {type(schedule).__name__}")
 
 
 def build_plan(config: Config) -> Plan:
@@ -113,6 +165,9 @@ def build_plan(config: Config) -> Plan:
         dtype=config.trainer.dtype,
         seed=config.seed,
         augmentation=build_augmentation(config.augmentation),
+        schedule=build_schedule(config.schedule),
+        clip_norm=config.optimizer.clip_norm,
+        label_smoothing=config.trainer.label_smoothing,
     )
 
 

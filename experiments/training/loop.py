@@ -6,12 +6,13 @@ of that epoch.
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from math import isfinite
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from math import ceil, isfinite
 
 import numpy as np
 
-from cnn_core import CrossEntropyLoss, Module, Optimizer
+from cnn_core import ConstantSchedule, CrossEntropyLoss, Module, Optimizer, Schedule, clip_gradient_norm
 from experiments.data.dataset import Dataset, Images
 from experiments.training.augmentation import Augment, Augmentation, augment_epoch
 from experiments.training.batches import Batch, batches
@@ -39,6 +40,9 @@ class Plan:
     dtype: str
     seed: int
     augmentation: Augmentation | None = None
+    schedule: Schedule = field(default_factory=ConstantSchedule)
+    clip_norm: float | None = None
+    label_smoothing: float = 0.0
 
 
 class DivergedError(Exception):
@@ -61,24 +65,25 @@ def train(
 
     Args:
         model: trained in place.
-        optimizer: over the model's parameters.
+        optimizer: over the model's parameters. Its `lr` is the peak, which the schedule multiplies during an epoch.
         dataset: what to train and evaluate on.
         plan: how.
         finished_epochs: epochs that model and optimizer have behind them.
         watch: wraps an epoch's batches, for a progress bar.
 
     Yields:
-        `train/loss` (mean over the epoch's images, as they were met), `train/accuracy` (after the epoch), the same of
-        `val/` and `test/`; `time/epoch_s` (training and evaluation), `time/images_per_s` (training alone).
+        `train/loss` (what is minimised: mean over the epoch's images as they were met, smoothed labels included),
+        `train/lr` (of the epoch's last step), `train/accuracy` (after the epoch); `loss` and `accuracy` of `val/` and
+        `test/`; `time/epoch_s` (training and evaluation), `time/images_per_s` (training alone).
 
     Raises:
         DivergedError: a loss is not finite.
     """
     for epoch in range(finished_epochs + 1, plan.epochs + 1):
         begun = time.perf_counter()
-        train_loss = _train_epoch(model, optimizer, dataset, plan, epoch, watch)
+        metrics = _train_epoch(model, optimizer, dataset, plan, epoch, watch)
         trained = time.perf_counter()
-        metrics = {"train/loss": train_loss} | _evaluations(model, dataset, plan)
+        metrics |= _evaluations(model, dataset, plan)
         if not all(map(isfinite, metrics.values())):
             raise DivergedError(f"the loss is no longer finite after epoch {epoch}")
         metrics["time/epoch_s"] = time.perf_counter() - begun
@@ -98,8 +103,10 @@ def evaluate(model: Module, images: Images, scale: float, plan: Plan) -> tuple[f
     return total_loss / len(images), correct / len(images)
 
 
-def _train_epoch(model: Module, optimizer: Optimizer, dataset: Dataset, plan: Plan, epoch: int, watch: Watch) -> float:
-    loss, total = CrossEntropyLoss(), 0.0
+def _train_epoch(
+    model: Module, optimizer: Optimizer, dataset: Dataset, plan: Plan, epoch: int, watch: Watch
+) -> dict[str, float]:
+    loss, total = CrossEntropyLoss(plan.label_smoothing), 0.0
     model.train()
     order = stream(plan.seed, "order", epoch).permutation(len(dataset.train))
     supply = batches(
@@ -110,15 +117,38 @@ def _train_epoch(model: Module, optimizer: Optimizer, dataset: Dataset, plan: Pl
         order=order,
         augment=_augment(dataset.train, plan, epoch),
     )
-    with _quiet():
+    rates = _learning_rates(optimizer.lr, len(dataset.train), plan, epoch)
+    with _quiet(), _lr_put_back(optimizer):
         for number, (x, labels) in enumerate(watch(supply, epoch), start=1):
             batch_loss = loss.forward(model.forward(x), labels)
             if not isfinite(batch_loss):
                 raise DivergedError(f"the loss is {batch_loss} in batch {number} of epoch {epoch}")
             model.parameter_gradients(loss.backward())
+            if plan.clip_norm is not None:
+                clip_gradient_norm(optimizer.parameters, plan.clip_norm)
+            optimizer.lr = rates[number - 1]
             optimizer.step()
             total += batch_loss * len(labels)
-    return total / len(dataset.train)
+    return {"train/loss": total / len(dataset.train), "train/lr": rates[-1]}
+
+
+def _learning_rates(peak: float, images: int, plan: Plan, epoch: int) -> list[float]:
+    """The learning rate of every step of an epoch, a function of its number alone."""
+    steps = ceil(images / plan.batch_size)
+    return [
+        peak * plan.schedule.factor(step, steps_per_epoch=steps, total_steps=plan.epochs * steps)
+        for step in range((epoch - 1) * steps, epoch * steps)
+    ]
+
+
+@contextmanager
+def _lr_put_back(optimizer: Optimizer) -> Iterator[None]:
+    """Leave the peak in place, however the epoch ends: it is what the next one starts from."""
+    peak = optimizer.lr
+    try:
+        yield
+    finally:
+        optimizer.lr = peak
 
 
 def _augment(images: Images, plan: Plan, epoch: int) -> Augment | None:

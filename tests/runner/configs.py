@@ -6,12 +6,18 @@ from typing import Any
 
 from experiments.config.schema import (
     AdamConfig,
+    AdamWConfig,
     Config,
+    ConstantScheduleConfig,
+    CosineScheduleConfig,
     NoAugmentationConfig,
+    OneCycleScheduleConfig,
+    RMSpropConfig,
     SerialConfig,
     SGDConfig,
     SimpleCNNConfig,
     StandardAugmentationConfig,
+    StepScheduleConfig,
     SyntheticConfig,
     TrackingConfig,
     TrainerConfig,
@@ -23,6 +29,7 @@ def small_config(outputs: Path, **changes: Any) -> Config:
     config = Config(
         model=SimpleCNNConfig("simple_cnn", channels=[2], kernel_size=3, stride=1, padding=1, pool=2, hidden_size=8),
         optimizer=sgd(),
+        schedule=ConstantScheduleConfig("constant", warmup_epochs=0.0),
         data=SyntheticConfig(
             "synthetic",
             batch_size=10,
@@ -38,6 +45,7 @@ def small_config(outputs: Path, **changes: Any) -> Config:
         augmentation=NoAugmentationConfig("none"),
         trainer=TrainerConfig(
             epochs=2,
+            label_smoothing=0.0,
             dtype="float32",
             threads=1,
             train_accuracy_images=None,
@@ -55,11 +63,38 @@ def small_config(outputs: Path, **changes: Any) -> Config:
 
 
 def sgd(**changes: Any) -> SGDConfig:
-    return replace(SGDConfig("sgd", lr=0.1, weight_decay=0.0, momentum=0.9, nesterov=False), **changes)
+    config = SGDConfig("sgd", lr=0.1, weight_decay=0.0, clip_norm=None, momentum=0.9, nesterov=False)
+    return replace(config, **changes)
+
+
+def rmsprop(**changes: Any) -> RMSpropConfig:
+    config = RMSpropConfig("rmsprop", lr=0.01, weight_decay=0.0, clip_norm=None, alpha=0.9, eps=1e-8, momentum=0.5)
+    return replace(config, **changes)
 
 
 def adam(**changes: Any) -> AdamConfig:
-    return replace(AdamConfig("adam", lr=0.01, weight_decay=0.0, beta1=0.9, beta2=0.999, eps=1e-8), **changes)
+    config = AdamConfig("adam", lr=0.01, weight_decay=0.0, clip_norm=None, beta1=0.9, beta2=0.999, eps=1e-8)
+    return replace(config, **changes)
+
+
+def adamw(**changes: Any) -> AdamWConfig:
+    config = AdamWConfig("adamw", lr=0.01, weight_decay=0.1, clip_norm=None, beta1=0.9, beta2=0.999, eps=1e-8)
+    return replace(config, **changes)
+
+
+def step(**changes: Any) -> StepScheduleConfig:
+    return replace(StepScheduleConfig("step", warmup_epochs=0.0, step_epochs=1, gamma=0.5), **changes)
+
+
+def cosine(**changes: Any) -> CosineScheduleConfig:
+    return replace(CosineScheduleConfig("cosine", warmup_epochs=0.0, final_fraction=0.0), **changes)
+
+
+def one_cycle(**changes: Any) -> OneCycleScheduleConfig:
+    config = OneCycleScheduleConfig(
+        "one_cycle", warmup_epochs=0.0, start_fraction=0.1, rise_fraction=0.3, final_fraction=0.01
+    )
+    return replace(config, **changes)
 
 
 def shifts(**changes: Any) -> StandardAugmentationConfig:

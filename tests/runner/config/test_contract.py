@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from experiments.config.leaves import leaves
 from experiments.config.schema import SECTIONS, Config, MnistConfig
 from experiments.data.dataset import Dataset, Images
-from experiments.training.build import build_dataset, build_model, build_optimizer, build_plan
+from experiments.training.build import build_dataset, build_model, build_optimizer, build_plan, build_schedule
 from tests.runner.composed import CHECKOUT, CONF, composed_config
 
 FILES = sorted(path for path in CONF.glob("*/*.yaml") if path.parent.name != "hydra")
@@ -32,12 +32,16 @@ DEFAULTS: dict[str, Any] = {
     "model.stride": 1,
     "model.padding": 1,
     "model.hidden_size": 128,
+    "optimizer.clip_norm": None,
+    "schedule.name": "constant",
+    "schedule.warmup_epochs": 0.0,
     "data.name": "mnist_5k",
     "data.batch_size": 64,
     "trainer.epochs": 5,
     "trainer.dtype": "float32",
     "trainer.patience": None,
     "augmentation.name": "none",
+    "trainer.label_smoothing": 0.0,
     "seed": 0,
     "launcher.name": "serial",
     "tracking.uri": f"sqlite:///{CHECKOUT}/outputs/mlflow.db",
@@ -45,10 +49,13 @@ DEFAULTS: dict[str, Any] = {
     "outputs_dir": f"{CHECKOUT}/outputs",
 }
 WITHOUT_PROMISED_DEFAULT = {"optimizer.lr", "data.root", "data.validation_fraction", "trainer.threads"}
-NAMED = {"model", "optimizer", "data", "augmentation", "launcher"}  # groups whose choice is recorded under `name`
+# Groups whose choice is recorded under `name`.
+NAMED = {"model", "optimizer", "schedule", "data", "augmentation", "launcher"}
 GROUPS = {
     "data": {"mnist_5k", "mnist", "fashion_mnist", "digits", "synthetic"},
     "augmentation": {"none", "standard"},
+    "optimizer": {"sgd", "rmsprop", "adam", "adamw"},
+    "schedule": {"constant", "step", "cosine", "one_cycle"},
     "launcher": {"serial", "joblib"},
     "model": {"simple_cnn"},
     "experiment": {"seed"},
@@ -71,7 +78,11 @@ ORIGINAL: dict[str, Any] = {
     "optimizer.momentum": 0.0,
     "optimizer.nesterov": False,
     "optimizer.weight_decay": 0.0,
+    "optimizer.clip_norm": None,
+    "schedule.name": "constant",
+    "schedule.warmup_epochs": 0.0,
     "trainer.epochs": 5,
+    "trainer.label_smoothing": 0.0,
     "trainer.dtype": "float32",
     "trainer.train_accuracy_images": 1000,
     "trainer.patience": None,
@@ -130,6 +141,7 @@ def test_every_file_composes_and_builds(options: tuple[str, ...]) -> None:
     optimizer = build_optimizer(config.optimizer, model)
     optimizer.step()
     build_plan(config)
+    assert 0 < build_schedule(config.schedule).factor(0, steps_per_epoch=1, total_steps=config.trainer.epochs) <= 1
     assert all(np.isfinite(value).all() for value in model.state_dict().values())
 
 
@@ -206,8 +218,10 @@ def test_relative_outputs_dir_is_meant_from_the_current_folder(tmp_path: Path, m
 
 
 def test_types_are_kept_through_composition() -> None:
-    config = composed_config("data=mnist", "optimizer.lr=1", "model.channels=[4,8]", "trainer.threads=3")
+    config = composed_config(
+        "data=mnist", "optimizer.lr=1", "optimizer.clip_norm=5", "model.channels=[4,8]", "trainer.threads=3"
+    )
     assert type(config.data) is MnistConfig
-    assert type(config.optimizer.lr) is float
+    assert type(config.optimizer.lr) is type(config.optimizer.clip_norm) is float
     assert leaves(asdict(config))["model.channels"] == [4, 8]
     assert config.trainer.threads == 3

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from experiments.config.schema import Config, DigitsConfig, JoblibConfig, ModelConfig, OptimizerConfig
+from experiments.config.schema import Config, DigitsConfig, JoblibConfig, ModelConfig, OptimizerConfig, ScheduleConfig
 from experiments.config.validation import ConfigError, validate
-from tests.runner.configs import adam, changed, sgd, shifts, small_config
+from tests.runner.configs import adam, adamw, changed, cosine, one_cycle, rmsprop, sgd, shifts, small_config, step
 
 NAN, INF = float("nan"), float("inf")
 
@@ -46,19 +46,51 @@ IMPOSSIBLE: list[tuple[str, Any, str]] = [
     ("tracking.uri", "  ", "must not be empty"),
     ("tracking.experiment", "", "must not be empty"),
     ("model.name", "resnet", "is set by model=…"),
-    ("optimizer.name", "adam", "is set by optimizer=…, one of sgd, adam"),
+    ("optimizer.name", "adam", "is set by optimizer=…, one of sgd, rmsprop, adam, adamw"),
     ("data.name", "digits", "is set by data=…"),
     ("launcher.name", "joblib", "is set by launcher=…"),
     *[("optimizer.lr", value, "must be a finite number above 0") for value in (0.0, -1.0, NAN, INF)],
     *[("optimizer.weight_decay", value, "must be a finite number, 0 or more") for value in (-1.0, NAN, INF)],
     *[("optimizer.momentum", value, "must lie in [0, 1)") for value in (1.0, -0.1, NAN)],
+    *[("optimizer.clip_norm", value, "must be null or a finite number above 0") for value in (0.0, -1.0, NAN, INF)],
+    *[("trainer.label_smoothing", value, "must lie in [0, 1)") for value in (1.0, -0.1, NAN)],
+    *[("schedule.warmup_epochs", value, "must be a finite number, 0 or more") for value in (-0.1, NAN, INF)],
+    *[("schedule.warmup_epochs", value, "must be less than trainer.epochs=2") for value in (2.0, 7.5)],
+    ("schedule.name", "step", "is set by schedule=…, one of constant, step, cosine, one_cycle"),
 ]
-IMPOSSIBLE_ADAM: list[tuple[str, float, str]] = [
-    ("optimizer.beta1", 1.0, "must lie in [0, 1)"),
-    ("optimizer.beta1", -0.1, "must lie in [0, 1)"),
-    ("optimizer.beta2", 1.5, "must lie in [0, 1)"),
-    ("optimizer.eps", 0.0, "must be a finite number above 0"),
-    ("optimizer.eps", INF, "must be a finite number above 0"),
+# which settings, key, impossible value, what the answer must say of it
+IMPOSSIBLE_ELSEWHERE: list[tuple[OptimizerConfig | ScheduleConfig, str, float, str]] = [
+    *[
+        (optimizer, *fault)
+        for optimizer in (adam(), adamw())
+        for fault in (
+            ("optimizer.beta1", 1.0, "must lie in [0, 1)"),
+            ("optimizer.beta1", -0.1, "must lie in [0, 1)"),
+            ("optimizer.beta2", 1.5, "must lie in [0, 1)"),
+            ("optimizer.eps", 0.0, "must be a finite number above 0"),
+            ("optimizer.eps", INF, "must be a finite number above 0"),
+            ("optimizer.clip_norm", 0.0, "must be null or a finite number above 0"),
+        )
+    ],
+    *[(rmsprop(), "optimizer.alpha", value, "must lie in [0, 1)") for value in (1.0, -0.1, NAN)],
+    *[(rmsprop(), "optimizer.momentum", value, "must lie in [0, 1)") for value in (1.0, -0.1, NAN)],
+    *[(rmsprop(), "optimizer.eps", value, "must be a finite number above 0") for value in (0.0, -1.0, NAN, INF)],
+    (step(), "schedule.step_epochs", 0, "must be at least 1"),
+    *[(step(), "schedule.gamma", value, "must lie in (0, 1]") for value in (0.0, -0.1, 1.1, NAN)],
+    *[(cosine(), "schedule.final_fraction", value, "must lie in [0, 1]") for value in (-0.1, 1.1, NAN)],
+    *[(one_cycle(), "schedule.final_fraction", value, "must lie in [0, 1]") for value in (-0.1, 1.1, NAN)],
+    *[(one_cycle(), "schedule.start_fraction", value, "must lie in (0, 1]") for value in (0.0, 1.1, NAN)],
+    *[(one_cycle(), "schedule.rise_fraction", value, "must lie between 0 and 1") for value in (0.0, 1.0, NAN)],
+    *[
+        (schedule, "schedule.warmup_epochs", value, rule)
+        for schedule in (step(), cosine(), one_cycle())
+        for value, rule in (
+            (-0.5, "must be a finite number, 0 or more"),
+            (NAN, "must be a finite number, 0 or more"),
+            (INF, "must be a finite number, 0 or more"),
+            (2.0, "must be less than trainer.epochs=2"),
+        )
+    ],
 ]
 IMPOSSIBLE_AUGMENTATION: list[tuple[str, float, str]] = [  # of images of 6×7
     ("augmentation.shift", -1, "must be at least 0"),
@@ -74,6 +106,13 @@ POSSIBLE: list[dict[str, Any]] = [
     {"optimizer.weight_decay": 0.0},
     {"optimizer.nesterov": True},
     {"optimizer": adam(beta1=0.0, beta2=0.0)},
+    {"optimizer": rmsprop(alpha=0.0, momentum=0.0)},
+    {"optimizer.clip_norm": 1e-9},
+    {"schedule.warmup_epochs": 1.99},  # of two epochs
+    {"schedule": step(gamma=1.0, step_epochs=100)},
+    {"schedule": cosine(final_fraction=1.0)},
+    {"schedule": one_cycle(start_fraction=1.0, rise_fraction=1e-9, final_fraction=0.0)},
+    {"trainer.label_smoothing": 0.99},
     {"data.validation_fraction": 0.0},
     {"data.validation_fraction": 0.99},
     {"data.batch_size": 1},
@@ -110,9 +149,11 @@ def test_impossible_value_is_named_with_its_rule(key: str, value: Any, rule: str
     assert rule in line
 
 
-@pytest.mark.parametrize(("key", "value", "rule"), IMPOSSIBLE_ADAM)
-def test_impossible_value_of_adam_is_named_with_its_rule(key: str, value: float, rule: str, tmp_path: Path) -> None:
-    config = changed(small_config(tmp_path, optimizer=adam()), {key: value})
+@pytest.mark.parametrize(("settings", "key", "value", "rule"), IMPOSSIBLE_ELSEWHERE)
+def test_impossible_value_of_another_alternative_is_named_with_its_rule(
+    settings: OptimizerConfig | ScheduleConfig, key: str, value: float, rule: str, tmp_path: Path
+) -> None:
+    config = changed(small_config(tmp_path, **{key.partition(".")[0]: settings}), {key: value})
     assert [line for line in faults(config) if line.startswith(f"{key}={value}") and rule in line]
 
 
@@ -186,7 +227,12 @@ def test_no_more_than_two_faults_are_shown_and_the_others_counted(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("model", ModelConfig("new")), ("optimizer", OptimizerConfig("new", lr=1.0, weight_decay=0.0))]
+    ("key", "value"),
+    [
+        ("model", ModelConfig("new")),
+        ("optimizer", OptimizerConfig("new", lr=1.0, weight_decay=0.0, clip_norm=None)),
+        ("schedule", ScheduleConfig("new", warmup_epochs=0.0)),
+    ],
 )
 def test_settings_of_no_known_alternative_are_refused(key: str, value: object, tmp_path: Path) -> None:
     (line,) = faults(small_config(tmp_path, **{key: value}))

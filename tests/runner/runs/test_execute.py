@@ -28,7 +28,7 @@ from experiments.terminal import progress
 from experiments.training.build import build_model
 from experiments.training.checkpoint import save_checkpoint, weights_digest
 from experiments.training.loop import DivergedError, train
-from tests.runner.configs import adam, shifts, small_config
+from tests.runner.configs import adam, adamw, cosine, one_cycle, rmsprop, shifts, small_config, step
 from tests.runner.doubles import Store
 
 pytestmark = pytest.mark.usefixtures("store")
@@ -142,6 +142,7 @@ def test_history_has_an_object_an_epoch(outputs: Path) -> None:
     assert all(set(row) >= {"epoch", "metrics"} for row in rows(config))
     assert set(rows(config)[0]["metrics"]) == {
         "train/loss",
+        "train/lr",
         "train/accuracy",
         "test/loss",
         "test/accuracy",
@@ -280,12 +281,21 @@ def test_run_that_another_process_is_at_is_waited_for_and_not_trained_again(
 # What was stopped goes on
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+SETTINGS: dict[str, dict[str, Any]] = {
+    "sgd": {},
+    "adam": {"optimizer": adam()},
+    "adamw, cosine": {"optimizer": adamw(), "schedule": cosine(warmup_epochs=1.5), "trainer__label_smoothing": 0.1},
+    "rmsprop, one_cycle": {"optimizer": rmsprop(clip_norm=0.1), "schedule": one_cycle()},
+    "steps": {"schedule": step()},
+}
+
+
+@pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS.keys())
 @pytest.mark.parametrize("epochs", [0, 1, 2])
 def test_interrupted_run_goes_on_as_if_never_stopped(
-    epochs: int, optimizer: str, outputs: Path, stop_after: Stop
+    epochs: int, settings: dict[str, Any], outputs: Path, stop_after: Stop
 ) -> None:
-    changes = {"trainer__epochs": 3} | ({"optimizer": adam()} if optimizer == "adam" else {})
+    changes = {"trainer__epochs": 3} | settings
     config = small_config(outputs / "stopped", **changes)
     undisturbed = small_config(outputs / "undisturbed", **changes)
     interrupted(config, stop_after, epochs)

@@ -12,7 +12,7 @@ from experiments.config.leaves import leaves
 from experiments.config.schema import Config, JoblibConfig
 from experiments.runs import identity as module
 from experiments.runs.identity import WITHOUT_EFFECT, code_digest, identity
-from tests.runner.configs import adam, changed, shifts, small_config
+from tests.runner.configs import adam, changed, one_cycle, shifts, small_config
 
 # Written down by hand: these say where and how, not what. Whatever else there is decides the result.
 SCHEMA = "experiments/config/schema.py"  # it says what a key means, such as the shape of an image
@@ -36,7 +36,12 @@ def another(value: Any) -> Any:
 
 
 def configs(outputs: Path) -> list[Config]:
-    others = {"optimizer": adam(), "launcher": JoblibConfig("joblib", 2), "augmentation": shifts()}
+    others = {
+        "optimizer": adam(),
+        "schedule": one_cycle(),
+        "launcher": JoblibConfig("joblib", 2),
+        "augmentation": shifts(),
+    }
     return [small_config(outputs), small_config(outputs, **others)]
 
 
@@ -53,10 +58,11 @@ DECISIVE = (
     '"data.classes": 3, "data.height": 6, '
     '"data.name": "synthetic", "data.test_size": 12, "data.train_size": 24, "data.validation_fraction": 0.0, '
     '"data.width": 6, "model.channels": [2], "model.hidden_size": 8, "model.kernel_size": 3, "model.name": '
-    '"simple_cnn", "model.padding": 1, "model.pool": 2, "model.stride": 1, "optimizer.lr": 0.1, '
-    '"optimizer.momentum": 0.9, "optimizer.name": "sgd", "optimizer.nesterov": false, "optimizer.weight_decay": 0.0, '
-    '"seed": 0, "trainer.dtype": "float32", "trainer.epochs": 2, "trainer.evaluation_batch_size": 7, '
-    '"trainer.min_improvement": 0.0, "trainer.patience": null, '
+    '"simple_cnn", "model.padding": 1, "model.pool": 2, "model.stride": 1, "optimizer.clip_norm": null, '
+    '"optimizer.lr": 0.1, "optimizer.momentum": 0.9, "optimizer.name": "sgd", "optimizer.nesterov": false, '
+    '"optimizer.weight_decay": 0.0, "schedule.name": "constant", "schedule.warmup_epochs": 0.0, "seed": 0, '
+    '"trainer.dtype": "float32", "trainer.epochs": 2, "trainer.evaluation_batch_size": 7, '
+    '"trainer.label_smoothing": 0.0, "trainer.min_improvement": 0.0, "trainer.patience": null, '
     '"trainer.train_accuracy_images": null}, "version": 1}'
 )
 
@@ -64,8 +70,8 @@ DECISIVE = (
 def test_identity_never_changes_its_meaning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Recorded runs are found by it: if this fails, every user's runs will be trained again.
     monkeypatch.setattr(module, "code_digest", lambda: "CODE")
-    assert hashlib.sha256(DECISIVE.encode()).hexdigest().startswith("552460700574")
-    assert identity(small_config(tmp_path)) == "552460700574"
+    assert hashlib.sha256(DECISIVE.encode()).hexdigest().startswith("d2e70b15a0bb")
+    assert identity(small_config(tmp_path)) == "d2e70b15a0bb"
 
 
 def test_identity_is_twelve_hexadecimal_digits(tmp_path: Path) -> None:

@@ -1,16 +1,32 @@
 """From typed settings to objects: every setting arrives where it belongs."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from cnn_core import SGD, Adam
-from experiments.config.schema import AugmentationConfig, DataConfig, ModelConfig, OptimizerConfig
+from cnn_core import SGD, Adam, AdamW, ConstantSchedule, CosineSchedule, OneCycleSchedule, RMSprop, StepSchedule
+from experiments.config.schema import (
+    AdamConfig,
+    AugmentationConfig,
+    ConstantScheduleConfig,
+    DataConfig,
+    ModelConfig,
+    OptimizerConfig,
+    ScheduleConfig,
+)
 from experiments.data.dataset import DataError
 from experiments.training.augmentation import Augmentation
-from experiments.training.build import build_augmentation, build_dataset, build_model, build_optimizer, build_plan
-from tests.runner.configs import adam, sgd, shifts, small_config
+from experiments.training.build import (
+    build_augmentation,
+    build_dataset,
+    build_model,
+    build_optimizer,
+    build_plan,
+    build_schedule,
+)
+from tests.runner.configs import adam, adamw, cosine, one_cycle, rmsprop, sgd, shifts, small_config, step
 
 
 def test_model_has_the_shapes_that_follow_from_its_settings(tmp_path: Path) -> None:
@@ -64,13 +80,51 @@ def test_sgd_gets_all_of_its_settings_and_all_parameters(tmp_path: Path) -> None
     assert [id(parameter) for parameter in optimizer.parameters] == [id(parameter) for parameter in model.parameters()]
 
 
-def test_adam_gets_all_of_its_settings_and_all_parameters(tmp_path: Path) -> None:
+def test_rmsprop_gets_all_of_its_settings_and_all_parameters(tmp_path: Path) -> None:
     model = build_model(small_config(tmp_path))
-    optimizer = build_optimizer(adam(lr=0.5, beta1=0.1, beta2=0.2, eps=0.3, weight_decay=0.01), model)
-    assert type(optimizer) is Adam
+    optimizer = build_optimizer(rmsprop(lr=0.5, alpha=0.1, eps=0.2, momentum=0.3, weight_decay=0.01), model)
+    assert type(optimizer) is RMSprop
+    assert (optimizer.lr, optimizer.alpha, optimizer.eps, optimizer.momentum) == (0.5, 0.1, 0.2, 0.3)
+    assert optimizer.weight_decay == 0.01
+    assert len(optimizer.parameters) == len(model.parameters())
+
+
+@pytest.mark.parametrize(("settings", "kind"), [(adam, Adam), (adamw, AdamW)])
+def test_adam_gets_all_of_its_settings_and_all_parameters(
+    settings: Callable[..., AdamConfig], kind: type[Adam], tmp_path: Path
+) -> None:
+    model = build_model(small_config(tmp_path))
+    optimizer = build_optimizer(settings(lr=0.5, beta1=0.1, beta2=0.2, eps=0.3, weight_decay=0.01), model)
+    assert isinstance(optimizer, Adam)
+    assert type(optimizer) is kind
     assert (optimizer.lr, optimizer.beta1, optimizer.beta2, optimizer.eps) == (0.5, 0.1, 0.2, 0.3)
     assert optimizer.weight_decay == 0.01
     assert len(optimizer.parameters) == len(model.parameters())
+
+
+def test_schedules_get_all_of_their_settings() -> None:
+    constant = build_schedule(ConstantScheduleConfig("constant", warmup_epochs=0.5))
+    assert type(constant) is ConstantSchedule
+    by_steps = build_schedule(step(step_epochs=3, gamma=0.2, warmup_epochs=0.5))
+    assert isinstance(by_steps, StepSchedule)
+    assert (by_steps.step_epochs, by_steps.gamma) == (3, 0.2)
+    falling = build_schedule(cosine(final_fraction=0.2, warmup_epochs=0.5))
+    assert isinstance(falling, CosineSchedule)
+    assert falling.final_fraction == 0.2
+    cycle = build_schedule(one_cycle(start_fraction=0.2, rise_fraction=0.4, final_fraction=0.3, warmup_epochs=0.5))
+    assert isinstance(cycle, OneCycleSchedule)
+    assert (cycle.start_fraction, cycle.rise_fraction, cycle.final_fraction) == (0.2, 0.4, 0.3)
+    assert {schedule.warmup_epochs for schedule in (constant, by_steps, falling, cycle)} == {0.5}
+
+
+def test_schedule_clipping_and_smoothing_arrive_in_the_plan(tmp_path: Path) -> None:
+    config = small_config(
+        tmp_path, optimizer__clip_norm=2.5, schedule=cosine(final_fraction=0.2), trainer__label_smoothing=0.1
+    )
+    plan = build_plan(config)
+    assert isinstance(plan.schedule, CosineSchedule)
+    assert (plan.schedule.final_fraction, plan.clip_norm, plan.label_smoothing) == (0.2, 2.5, 0.1)
+    assert build_plan(small_config(tmp_path)).clip_norm is None
 
 
 def test_synthetic_data_follow_their_settings_and_the_seed(tmp_path: Path) -> None:
@@ -104,7 +158,9 @@ def test_settings_without_a_recipe_are_an_error_of_the_program(tmp_path: Path) -
     with pytest.raises(TypeError, match="ModelConfig"):
         build_model(small_config(tmp_path, model=ModelConfig("new")))
     with pytest.raises(TypeError, match="OptimizerConfig"):
-        build_optimizer(OptimizerConfig("new", 1.0, 0.0), build_model(config))
+        build_optimizer(OptimizerConfig("new", 1.0, 0.0, None), build_model(config))
+    with pytest.raises(TypeError, match="ScheduleConfig"):
+        build_schedule(ScheduleConfig("new", 0.0))
 
 
 def test_augmentation_gets_all_of_its_settings(tmp_path: Path) -> None:

@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnn_core import SGD, Adam, Optimizer, Sequential, simple_cnn
+from cnn_core import SGD, Adam, AdamW, Optimizer, RMSprop, Sequential, simple_cnn
 from experiments.training.checkpoint import load_checkpoint, save_checkpoint, weights_digest
+
+OTHERS: dict[str, type[Adam | RMSprop]] = {"adam": Adam, "adamw": AdamW, "rmsprop": RMSprop}
 
 
 def network(hidden_size: int = 6, *, seed: int = 0) -> Sequential:
@@ -32,11 +34,11 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "checkpoint.npz"
 
 
-@pytest.mark.parametrize("kind", ["sgd", "momentum", "adam"])
+@pytest.mark.parametrize("kind", ["sgd", "momentum", "adam", "adamw", "rmsprop"])
 def test_everything_comes_back(kind: str, path: Path) -> None:
     def optimizer(model: Sequential) -> Optimizer:
-        if kind == "adam":
-            return Adam(model.parameters())
+        if kind in OTHERS:
+            return OTHERS[kind](model.parameters())
         return SGD(model.parameters(), lr=0.1, momentum=0.9 if kind == "momentum" else 0.0)
 
     model, other = network(), network(seed=9)

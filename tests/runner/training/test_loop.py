@@ -6,7 +6,18 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from cnn_core import SGD, Adam, CrossEntropyLoss, Optimizer, Sequential, parallel, simple_cnn
+from cnn_core import (
+    SGD,
+    Adam,
+    CosineSchedule,
+    CrossEntropyLoss,
+    OneCycleSchedule,
+    Optimizer,
+    Sequential,
+    clip_gradient_norm,
+    parallel,
+    simple_cnn,
+)
 from experiments.training.batches import Batch
 from experiments.training.loop import DivergedError, EpochResult, Plan, train
 from tests.runner.training.data import cross_entropy, dataset, images
@@ -59,7 +70,7 @@ def test_epochs_are_numbered_from_one() -> None:
 def test_metrics_have_the_promised_names() -> None:
     model = network()
     for result in train(model, momentum(model), DATA, PLAN):
-        assert set(result.metrics) == {"train/loss", "train/accuracy", "test/loss", "test/accuracy", *TIMES}
+        assert set(result.metrics) == {"train/loss", "train/lr", "train/accuracy", "test/loss", "test/accuracy", *TIMES}
 
 
 def test_validation_is_measured_where_there_is_a_validation_part() -> None:
@@ -127,23 +138,111 @@ def test_epoch_is_one_step_a_batch_in_the_seeds_order() -> None:
         assert value == pytest.approx(by_hand.state_dict()[name], rel=1e-9, abs=1e-12)
 
 
+class Noting(SGD):
+    """Notes the learning rate of every step."""
+
+    def __init__(self, model: Sequential) -> None:
+        super().__init__(model.parameters(), lr=0.1, momentum=0.9)
+        self.rates: list[float] = []
+
+    def step(self) -> None:
+        self.rates.append(self.lr)
+        super().step()
+
+
+# Three epochs of three batches: the warm-up is 3 steps, the cosine 6.
+COSINE = changed(PLAN, schedule=CosineSchedule(warmup_epochs=1))
+COSINE_RATES = [0.025, 0.05, 0.075, *(0.05 * (1 + np.cos(np.pi * step / 6)) for step in range(6))]
+
+
+def test_schedule_decides_the_learning_rate_of_every_step() -> None:
+    model = network()
+    optimizer = Noting(model)
+    list(train(model, optimizer, DATA, COSINE))
+    assert optimizer.rates == pytest.approx(COSINE_RATES, rel=1e-14)
+
+
+def test_learning_rate_of_the_last_step_is_recorded() -> None:
+    model = network()
+    found = [result.metrics["train/lr"] for result in train(model, momentum(model), DATA, COSINE)]
+    assert found == pytest.approx([COSINE_RATES[2], COSINE_RATES[5], COSINE_RATES[8]], rel=1e-14)
+
+
+def test_without_a_schedule_the_learning_rate_stays() -> None:
+    model = network()
+    optimizer = Noting(model)
+    results = list(train(model, optimizer, DATA, PLAN))
+    assert optimizer.rates == [0.1] * 9
+    assert [result.metrics["train/lr"] for result in results] == [0.1] * 3
+
+
+def test_peak_is_back_in_its_place_after_every_epoch_however_it_ends() -> None:
+    model = network()
+    optimizer = momentum(model)
+    results = train(model, optimizer, DATA, COSINE)
+    next(results)
+    assert optimizer.lr == 0.1
+    model.parameters()[0].value[...] = np.nan
+    with pytest.raises(DivergedError):
+        next(results)
+    assert optimizer.lr == 0.1
+
+
+def test_gradients_are_clipped_before_every_step() -> None:
+    model, by_hand = network(), network()
+    optimizer, loss, norms = momentum(by_hand), CrossEntropyLoss(), []
+    indices = order(1)
+    for chosen in (indices[:10], indices[10:20], indices[20:]):
+        loss.forward(by_hand.forward(DATA.train.pixels[chosen] * (1 / 255)), DATA.train.labels[chosen].astype(int))
+        by_hand.parameter_gradients(loss.backward())
+        norms.append(clip_gradient_norm(by_hand.parameters(), 0.05))
+        optimizer.step()
+    assert min(norms) > 0.05
+    next(train(model, momentum(model), DATA, changed(PLAN, clip_norm=0.05)))
+    for name, value in model.state_dict().items():
+        assert value == pytest.approx(by_hand.state_dict()[name], rel=1e-9, abs=1e-12)
+
+
+def test_labels_are_smoothed_in_training_and_nowhere_else() -> None:
+    model = network()
+    plain, smoothed = (
+        next(train(model, still(model), DATA, changed(PLAN, label_smoothing=share))).metrics for share in (0.0, 0.3)
+    )
+    # A class's own share of the smoothing, and those of all three classes: the mean over every label there could be.
+    logits = model.forward(DATA.train.pixels / 255)
+    of_all = np.mean([cross_entropy(logits, np.full(25, label)) for label in range(3)])
+    assert smoothed["train/loss"] == pytest.approx(0.7 * plain["train/loss"] + 0.3 * of_all, rel=1e-12)
+    assert smoothed["test/loss"] == plain["test/loss"]
+
+
+def test_smoothed_labels_are_what_is_learned() -> None:
+    model, other = network(), network()
+    list(train(model, momentum(model), DATA, PLAN))
+    list(train(other, momentum(other), DATA, changed(PLAN, label_smoothing=0.3)))
+    assert weights(model) != weights(other)
+
+
 def test_training_learns() -> None:
     model = network()
     results = list(train(model, adam(model), DATA, changed(PLAN, epochs=100)))
     assert results[-1].metrics["train/loss"] < 0.5 * results[0].metrics["train/loss"]
 
 
+ONE_CYCLE = OneCycleSchedule(rise_fraction=0.5, warmup_epochs=1.5)  # the warm-up ends within the second epoch
+
+
+@pytest.mark.parametrize("plan", [PLAN, COSINE, changed(PLAN, schedule=ONE_CYCLE, clip_norm=0.1, label_smoothing=0.1)])
 @pytest.mark.parametrize("make", [momentum, adam])
-def test_going_on_after_an_epoch_is_as_if_never_stopped(make: MakeOptimizer) -> None:
+def test_going_on_after_an_epoch_is_as_if_never_stopped(make: MakeOptimizer, plan: Plan) -> None:
     straight, first, second = network(), network(), network()
-    uninterrupted = list(train(straight, make(straight), DATA, PLAN))
+    uninterrupted = list(train(straight, make(straight), DATA, plan))
 
     optimizer = make(first)
-    next(train(first, optimizer, DATA, PLAN))
+    next(train(first, optimizer, DATA, plan))
     later = make(second)
     second.load_state_dict(first.state_dict())
     later.load_state_dict(optimizer.state_dict())
-    resumed = list(train(second, later, DATA, PLAN, finished_epochs=1))
+    resumed = list(train(second, later, DATA, plan, finished_epochs=1))
 
     assert [result.epoch for result in resumed] == [2, 3]
     assert without_times(resumed) == without_times(uninterrupted[1:])
