@@ -71,10 +71,20 @@ def _wrong_value(cause: OmegaConfBaseException, overrides: Sequence[str]) -> str
     word = next((word for word in overrides if word.lstrip("+").partition("=")[0] == stem), key)
     rule = _first_lines(str(cause.msg or cause), count=1)
     if re.match(r"Key '.*' (not in|is not in struct)", rule):
-        return f"{word}: {no_such_key(key)}"
+        return _preset_at_odds(key, overrides) if word == key else f"{word}: {no_such_key(key)}"
     if "MISSING" in rule or "missing mandatory" in rule.lower():
         return f"{word}: a value is needed here, but none is set"
     return f"{word}: {rule}"
+
+
+def _preset_at_odds(key: str, overrides: Sequence[str]) -> str:
+    """Say which words are at fault where none of them is the key: a preset sets it, a chosen group does not have it."""
+    groups = ("experiment", "sweep", key.partition(".")[0])
+    words = [word for word in overrides if word.lstrip("+").partition("=")[0] in groups]
+    fault = f"{key}: {no_such_key(key)}"
+    if len(words) > 1:
+        return f"{' '.join(words)}: do not go together ({fault})"
+    return ": ".join([*words, fault])
 
 
 def _first_lines(message: str, count: int) -> str:

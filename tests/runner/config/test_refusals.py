@@ -23,6 +23,7 @@ CASES: list[tuple[str, str, str]] = [
     ("+zzz=1", "zzz=1", "no such key"),
     ("+optimizer.beta1=0.5", "optimizer.beta1=0.5", "it belongs to optimizer=adam"),
     ("+optimizer.momentun=0.5", "optimizer.momentun=0.5", "no such key; did you mean optimizer.momentum?"),
+    ("experiment=seed optimizer=adam", "experiment=seed optimizer=adam: do not go together", "(optimizer.momentum: "),
     # options that don't exist
     ("data=mnst", "data=mnst", "must be one of digits, fashion_mnist, mnist, mnist_5k, synthetic; did you mean mnist?"),
     ("augmentation=null", "augmentation=null", "by name"),
