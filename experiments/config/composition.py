@@ -1,6 +1,7 @@
 """What this project adds to Hydra's composition: schemas, resolvers, and the step from its result to typed objects."""
 
 import copy
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -37,10 +38,11 @@ def typed(composed: DictConfig) -> Config:
     """
     own = copy.deepcopy(composed)
     with read_write(own), open_dict(own):
-        own.pop("hydra", None)
+        hydra = own.pop("hydra", None)
     config = OmegaConf.to_object(own)
     assert isinstance(config, Config)
     _refuse_unknown_keys(own, config)
+    _refuse_numbers_for_truth(hydra.overrides.task if hydra else [], config)
     validate(config)
     config.outputs_dir = str(Path(config.outputs_dir).absolute())
     return config
@@ -52,6 +54,15 @@ def _refuse_unknown_keys(composed: DictConfig, config: Config) -> None:
     given = leaves(OmegaConf.to_container(composed))  # type: ignore[arg-type]  # the root is a mapping
     for key in given.keys() - known.keys():
         raise ConfigError(f"{key}={given[key]}: {no_such_key(key)}")
+
+
+def _refuse_numbers_for_truth(words: Iterable[str], config: Config) -> None:
+    """Refuse `optimizer.nesterov=3`, which OmegaConf takes for true; only the command line's words still show it."""
+    known = leaves(asdict(config))
+    for word in words:
+        key, _, value = word.lstrip("+").partition("=")
+        if isinstance(known.get(key), bool) and value.lstrip("+-.")[:1].isdigit():
+            raise ConfigError(f"{word}: must be true or false")
 
 
 def _identity(*, _root_: DictConfig) -> str:
