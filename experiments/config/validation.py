@@ -171,8 +171,7 @@ def _augmentation(config: Config) -> Iterator[str]:
     yield from _at_least(0, "augmentation.shift", augmentation.shift)
     if augmentation.shift >= min(height, width):
         yield f"augmentation.shift={augmentation.shift}: must be less than {of_images}"
-    if not 0 < augmentation.crop <= 1:
-        yield f"augmentation.crop={augmentation.crop}: must lie in (0, 1]"
+    yield from _above_zero_up_to_one("augmentation.crop", augmentation.crop)
     yield from _at_least(0, "augmentation.cutout", augmentation.cutout)
     if augmentation.cutout > min(height, width):
         yield f"augmentation.cutout={augmentation.cutout}: must be at most {of_images}"
