@@ -108,7 +108,7 @@ def correlate(x: Unrolled, w: Array, bias: Array | None, *, out: Array, buffers:
     def multiply(block: tuple[Array, Array]) -> None:
         windows, product = block
         np.matmul(matrices, windows, out=product)
-        if bias is not None:
+        if shift is not None:
             np.add(product, shift, out=product)
 
     shift = None if bias is None else bias.reshape(groups, -1, 1)
