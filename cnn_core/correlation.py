@@ -69,7 +69,7 @@ class Unrolled:
                     target[:, :, j, :, positions.stop :] = 0
 
         parts = blocks(quotients, u[:, 0, 0].nbytes)
-        for_each(fill, [(remainder, part) for remainder in range(rows.dilation) for part in parts])
+        for_each(fill, [(remainder, part) for remainder in range(rows.dilation) for part in parts], work=2 * u.nbytes)
         return u
 
     def blocks(self, result_row_bytes: int) -> list[slice]:
@@ -112,7 +112,8 @@ def correlate(x: Unrolled, w: Array, bias: Array | None, *, out: Array, buffers:
             np.add(product, shift, out=product)
 
     shift = None if bias is None else bias.reshape(groups, -1, 1)
-    for_each(multiply, [(x.windows(rows), products[rows]) for rows in x.blocks(out[0].nbytes)])
+    blocks = [(x.windows(rows), products[rows]) for rows in x.blocks(out[0].nbytes)]
+    for_each(multiply, blocks, work=w[0].size * out.size / 2 + out.nbytes)
 
 
 def correlate_weight_gradient(x: Unrolled, dy: Array, *, out: Array, buffers: Buffers) -> None:
@@ -133,7 +134,8 @@ def correlate_weight_gradient(x: Unrolled, dy: Array, *, out: Array, buffers: Bu
         np.matmul(windows, line, out=term)
 
     lines = lines.swapaxes(2, 3)  # → (P, G, Q·N, O')
-    for_each(multiply, [(x.windows(rows), lines[rows], terms[rows]) for rows in x.blocks(dy[0].nbytes)])
+    blocks = [(x.windows(rows), lines[rows], terms[rows]) for rows in x.blocks(dy[0].nbytes)]
+    for_each(multiply, blocks, work=out[0].size * dy.size / 2 + dy.nbytes)
     total = buffers.empty(terms.shape[1:], terms.dtype)
     np.add.reduce(terms, axis=0, out=total)  # in the order of the rows, whichever thread computed them
     dw = total.reshape(groups, kh, kw, c, o // groups).transpose(0, 4, 3, 1, 2)  # → (G, O', C', kh, kw)
@@ -173,7 +175,7 @@ def correlate_input_gradient(dy: Array, w: Array, kernel: Kernel, *, out: Array,
             _add_shifted(parts, kernel.columns, out=dx, fresh=number == 0)
 
     size = blocks(height, (kw + 1) * out[0].nbytes)[0].stop
-    for_each(gather, _input_rows(kernel, height, len(dy), size))
+    for_each(gather, _input_rows(kernel, height, len(dy), size), work=w[0].size * dy.size / 2 + 3 * kw * out.nbytes)
 
 
 def _add_shifted(parts: Array, columns: Side, *, out: Array, fresh: bool) -> None:

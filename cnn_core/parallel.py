@@ -4,6 +4,7 @@ How work is cut into blocks depends on shapes alone, never on the number of thre
 part of the result. So the bits are the same for every number of threads, provided BLAS itself runs on one.
 """
 
+import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -19,8 +20,9 @@ from cnn_core.layout import Array
 
 Item = TypeVar("Item")
 
-_BLOCK_BYTES = 2**20  # half of a usual L2 cache
-_WORTH_BYTES = 2**18  # handing less to another thread costs more than it saves
+_BLOCK_BYTES = 2**21  # half of the larger L2 caches; two threads lose more by many small blocks
+_WORTH_BYTES = 2**18  # less is not worth cutting
+_WORTH_WORK = 2**22  # handing less to another thread costs more than it saves
 _AWAKE_SECONDS = 0.0005
 _IDLE_BYTES = bytes(2**16)  # whose checksum takes some 15 µs
 
@@ -45,14 +47,20 @@ def threads(count: int) -> Iterator[None]:
             _crew.reset(token)
 
 
-def for_each(function: Callable[[Item], object], blocks: Sequence[Item]) -> None:
+def for_each(function: Callable[[Item], object], blocks: Sequence[Item], *, work: float = math.inf) -> None:
     """Call the function on every block, each thread taking the next as it is free; return when all are done.
 
     What a block hands out in its turn runs on the block's own thread. An error reaches the caller when no block runs
     any more.
+
+    Args:
+        function: writes what only its block is to write.
+        blocks: its arguments.
+        work: of all blocks, in bytes read and written, two multiply-adds counting as one; too little stays on this
+            thread.
     """
     crew = _crew.get()
-    if crew is None or len(blocks) <= 1:
+    if crew is None or len(blocks) <= 1 or work < _WORTH_WORK:
         _run(function, iter(blocks))
         return
     token = _crew.set(None)
@@ -89,7 +97,7 @@ class _Crew:
         for _ in range(helpers):
             # The context carries np.errstate, among others, to the other threads.
             self._jobs.put(partial(copy_context().run, _run, function, queue))
-        errors = [_error_of(partial(_run, function, queue)), *(_next(self._ends) for _ in range(helpers))]
+        errors = [_error_of(partial(_run, function, queue)), *(_awaited(self._ends) for _ in range(helpers))]
         for error in errors:
             if error is not None:
                 raise error
@@ -97,14 +105,14 @@ class _Crew:
     def _work(self, share: set[int]) -> None:
         if share:
             os.sched_setaffinity(0, share)  # 0: the calling thread
-        while (job := _next(self._jobs)) is not None:
+        while (job := self._jobs.get()) is not None:
             self._ends.put(_error_of(job))
 
 
-def _next(queue: SimpleQueue[Item]) -> Item:
+def _awaited(queue: SimpleQueue[Item]) -> Item:
     """Wait for the next item, awake for a moment before falling asleep.
 
-    To wake a thread takes some 50 µs, as long as many a block. Checksums are a way of staying awake that leaves the
+    To wake up takes some 50 µs, as long as many a block. Checksums are a way of staying awake that leaves the
     interpreter lock to the others.
     """
     deadline = perf_counter() + _AWAKE_SECONDS
@@ -154,9 +162,9 @@ def slices(length: int, size: int) -> list[slice]:
 
 
 def blocks(rows: int, row_bytes: int) -> list[slice]:
-    """Cut rows into blocks of at most about the cache's size; where it pays, into an even number of equal ones.
+    """Cut rows into an even number of about equal blocks; into one if they are few bytes.
 
-    >>> blocks(4, 2**19), blocks(4, 2**10)
+    >>> blocks(4, 2**20), blocks(4, 2**10)
     ([slice(0, 2, None), slice(2, 4, None)], [slice(0, 4, None)])
     """
     size = rows * row_bytes

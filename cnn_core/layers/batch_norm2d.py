@@ -7,6 +7,8 @@ from cnn_core.layout import Array, batch_first, batch_last
 from cnn_core.module import Module, Parameter, Statistic
 from cnn_core.parallel import blocks_of, for_each
 
+_FAR = 4  # squares of the mean in variances: from there on E[x²] − E[x]² cancels too many digits
+
 
 class BatchNorm2d(Module):
     """y = γ · (x − μ) / √(σ² + ε) + β, channel by channel.
@@ -60,86 +62,93 @@ class BatchNorm2d(Module):
         x = image.reshape(*image.shape[:2], -1)  # (H, C, W, N) → (H, C, W·N)
         y = self.buffers.empty(x.shape, np.result_type(x, gamma))
         if self.training:
-            mean, deviation = self._centre(x, y)
-            _scale(y, gamma / deviation, beta, out=y)
+            mean, variance = self._statistics(x)
+            batch_mean = mean
+            if (mean.real**2 > _FAR * variance.real).any():
+                x, mean, variance = self._centred(x, mean)
+            self._follow(batch_mean, variance, x.size // x.shape[1])
+            deviation = np.sqrt(variance + self.eps)
             self.remember(x, mean, deviation)
         else:
-            scale = gamma / np.sqrt(self.running_var.value + self.eps)
-            _scale(x, scale, beta - self.running_mean.value * scale, out=y)
+            mean, deviation = self.running_mean.value, np.sqrt(self.running_var.value + self.eps)
+        slope = (gamma / deviation)[:, None]
+        offset = beta[:, None] - mean[:, None] * slope
+
+        def block(rows: slice) -> None:
+            np.multiply(x[rows], slope, out=y[rows])
+            np.add(y[rows], offset, out=y[rows])
+
+        for_each(block, blocks_of(y), work=4 * y.nbytes)
         return batch_first(y.reshape(image.shape))
 
     def backward(self, dy: Array) -> Array:
         """Write dγ = Σ dy · (x − μ)/σ and dβ = Σ dy; return dx, which needs both."""
-        centred, d_gamma, d_beta = self._sums(dy)
+        d_gamma, d_beta = self._sums(dy)
         self.weight.grad[...], self.bias.grad[...] = d_gamma, d_beta
-        return self._input_gradient(dy, centred, d_gamma, d_beta)
+        return self._input_gradient(dy, d_gamma, d_beta)
 
     def parameter_gradients(self, dy: Array) -> None:
         """dγ and dβ, as in `backward`."""
-        _, self.weight.grad[...], self.bias.grad[...] = self._sums(dy)
+        self.weight.grad[...], self.bias.grad[...] = self._sums(dy)
 
     def input_gradient(self, dy: Array) -> Array:
         """dx, as in `backward`."""
         return self._input_gradient(dy, *self._sums(dy))
 
-    def _centre(self, x: Array, y: Array) -> tuple[Array, Array]:
-        """Write x − μ to y, let the running statistics follow, and return μ and σ' = √(σ² + ε)."""
-        sums = np.empty(x.shape[:2], x.dtype)  # (H, C)
+    def _statistics(self, x: Array) -> tuple[Array, Array]:
+        """Mean and variance of each channel, E[x²] − E[x]², in one pass over `(H, C, W·N)`."""
         count, ones = x.size // x.shape[1], np.ones(x.shape[2], x.dtype)
-        for_each(lambda rows: np.matmul(x[rows], ones, out=sums[rows]), blocks_of(x))
-        mean = sums.sum(axis=0) / count
+        sums, squares = np.empty((2, *x.shape[:2]), x.dtype)  # (H, C) each
 
         def block(rows: slice) -> None:
-            np.subtract(x[rows], mean[:, None], out=y[rows])
-            np.einsum("hci,hci->hc", y[rows], y[rows], out=sums[rows])
+            np.matmul(x[rows], ones, out=sums[rows])
+            np.einsum("hci,hci->hc", x[rows], x[rows], out=squares[rows])
 
-        for_each(block, blocks_of(x))
-        variance = sums.sum(axis=0) / count
+        for_each(block, blocks_of(x), work=2 * x.nbytes)
+        mean = sums.sum(axis=0) / count
+        return mean, squares.sum(axis=0) / count - mean * mean
+
+    def _centred(self, x: Array, mean: Array) -> tuple[Array, Array, Array]:
+        """x − μ, its mean, and its variance, which cancels no digits."""
+        centred = self.buffers.empty(x.shape, x.dtype)
+        np.subtract(x, mean[:, None], out=centred)
+        return centred, *self._statistics(centred)
+
+    def _follow(self, mean: Array, variance: Array, count: int) -> None:
+        """Let the running statistics follow a batch's."""
         for running, batch in (self.running_mean, mean), (self.running_var, variance * (count / (count - 1))):
             running.value *= 1 - self.momentum
             running.value += self.momentum * batch.real  # complex in a gradient check
-        return mean, np.sqrt(variance + self.eps)
 
-    def _sums(self, dy: Array) -> tuple[Array, Array, Array]:
-        """Return x − μ `(H, C, W·N)`, dγ and dβ."""
+    def _sums(self, dy: Array) -> tuple[Array, Array]:
+        """dγ and dβ."""
         x, mean, deviation = self.recall()
         dy = self.buffers.contiguous(batch_last(dy)).reshape(x.shape)  # (H, C, W, N) → (H, C, W·N)
-        centred = self.buffers.empty(x.shape, np.result_type(dy, x))
         products, sums = np.empty((2, *x.shape[:2]), dy.dtype)  # (H, C) each
         ones = np.ones(x.shape[2], dy.dtype)
 
         def block(rows: slice) -> None:
-            np.subtract(x[rows], mean[:, None], out=centred[rows])
-            np.einsum("hci,hci->hc", dy[rows], centred[rows], out=products[rows])
+            np.einsum("hci,hci->hc", dy[rows], x[rows], out=products[rows])
             np.matmul(dy[rows], ones, out=sums[rows])
 
-        for_each(block, blocks_of(x))
-        return centred, products.sum(axis=0) / deviation, sums.sum(axis=0)
+        for_each(block, blocks_of(x), work=3 * x.nbytes)
+        d_beta = sums.sum(axis=0)
+        return (products.sum(axis=0) - mean * d_beta) / deviation, d_beta
 
-    def _input_gradient(self, dy: Array, centred: Array, d_gamma: Array, d_beta: Array) -> Array:
-        """dx = γ/σ' · (dy − dβ/M − (x − μ)/σ' · dγ/M), M values a channel, written over x − μ."""
-        _, _, deviation = self.recall()
+    def _input_gradient(self, dy: Array, d_gamma: Array, d_beta: Array) -> Array:
+        """dx = γ/σ · (dy − dβ/M − (x − μ)/σ · dγ/M), M values a channel."""
+        x, mean, deviation = self.recall()
         image = self.buffers.contiguous(batch_last(dy))  # (H, C, W, N)
-        dy, dx = image.reshape(centred.shape), centred
-        count = dx.size // dx.shape[1]
-        slope, offset = (d_gamma / (deviation * count))[:, None], (d_beta / count)[:, None]
-        scale = (self.weight.value / deviation)[:, None]
+        dy, dx = image.reshape(x.shape), self.buffers.empty(x.shape, np.result_type(dy, x))
+        slope = -d_gamma / (deviation * (x.size // x.shape[1]))
+        offset = (-d_beta / (x.size // x.shape[1]) - mean * slope)[:, None]
+        slope, scale = slope[:, None], (self.weight.value / deviation)[:, None]
 
         def block(rows: slice) -> None:
-            dx[rows] *= slope
-            np.subtract(dy[rows], dx[rows], out=dx[rows])
-            dx[rows] -= offset
-            dx[rows] *= scale
+            np.multiply(x[rows], slope, out=dx[rows])
+            np.add(dx[rows], dy[rows], out=dx[rows])
+            np.add(dx[rows], offset, out=dx[rows])
+            np.multiply(dx[rows], scale, out=dx[rows])
 
-        for_each(block, blocks_of(dx))
+        for_each(block, blocks_of(dx), work=9 * dx.nbytes)
         return batch_first(dx.reshape(image.shape))
-
-
-def _scale(x: Array, factor: Array, shift: Array, *, out: Array) -> None:
-    """y[h, c] = x[h, c] · factor[c] + shift[c]."""
-
-    def block(rows: slice) -> None:
-        np.multiply(x[rows], factor[:, None], out=out[rows])
-        out[rows] += shift[:, None]
-
-    for_each(block, blocks_of(out))

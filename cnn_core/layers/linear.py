@@ -8,7 +8,7 @@ from cnn_core.layout import Array, batch_first, batch_last
 from cnn_core.module import Module, Parameter
 from cnn_core.parallel import for_each, slices
 
-_PART_WORK = 2**22  # multiply-adds worth a part of their own, at least
+_PART_WORK = 2**21  # worth a part of its own, at least
 
 
 class Linear(Module):
@@ -49,7 +49,7 @@ class Linear(Module):
         def product(k: int) -> None:
             np.matmul(w[:, parts[k]], x[parts[k]], out=terms[k])  # (out, part) @ (part, N) → (out, N)
 
-        for_each(product, range(len(parts)))
+        for_each(product, range(len(parts)), work=self._work(x))
         y = terms[0]
         for term in terms[1:]:  # in order, whichever thread computed them
             y += term
@@ -65,7 +65,7 @@ class Linear(Module):
         def product(part: slice) -> None:
             np.matmul(dy, x[part].T, out=dw[:, part])  # (out, N) @ (N, part) → (out, part)
 
-        for_each(product, self._parts(x))
+        for_each(product, self._parts(x), work=self._work(x))
         np.sum(dy, axis=1, out=self.bias.grad)
 
     def input_gradient(self, dy: Array) -> Array:
@@ -76,10 +76,12 @@ class Linear(Module):
         def product(part: slice) -> None:
             np.matmul(w[:, part].T, dy, out=dx[part])  # (part, out) @ (out, N) → (part, N)
 
-        for_each(product, self._parts(x))
+        for_each(product, self._parts(x), work=self._work(x))
         return batch_first(dx)
 
     def _parts(self, x: Array) -> list[slice]:
         """Cut the incoming features, the longest side, into up to four parts; the work is the same for all products."""
-        work = self.weight.value.size * x.shape[1]
-        return slices(len(x), -(-len(x) // min(4, max(1, work // _PART_WORK))))
+        return slices(len(x), -(-len(x) // min(4, max(1, int(self._work(x)) // _PART_WORK))))
+
+    def _work(self, x: Array) -> float:
+        return float(self.weight.value.size * x.shape[1] / 2)

@@ -54,7 +54,7 @@ class MaxPool2d(Module):
             if not others:
                 y[rows] = largest
 
-        for_each(block, blocks(len(y), x.nbytes // len(y)))
+        for_each(block, blocks(len(y), x.nbytes // len(y)), work=3 * x.nbytes)
         self.remember(larger, x.shape)
         return batch_first(y)
 
@@ -83,7 +83,8 @@ class MaxPool2d(Module):
             else:
                 first[rows] += source
 
-        for_each(block, blocks(len(dy), dx.nbytes // len(dy)) if disjoint else [slice(len(dy))])
+        cut = blocks(len(dy), dx.nbytes // len(dy)) if disjoint else [slice(len(dy))]
+        for_each(block, cut, work=4 * dx.nbytes)
         return batch_first(dx)
 
     def _windows(self, x: Array) -> list[Array]:

@@ -22,7 +22,7 @@ class ReLU(Module):
         def block(rows: slice) -> None:
             np.maximum(x[rows], 0, out=y[rows])
 
-        for_each(block, blocks_of(x))
+        for_each(block, blocks_of(x), work=2 * x.nbytes)
         self.remember(y)
         return batch_first(y)
 
@@ -37,5 +37,5 @@ class ReLU(Module):
             dx[rows] = positive  # multiplying by numbers is faster than by truth values
             np.multiply(dx[rows], dy[rows], out=dx[rows])
 
-        for_each(block, blocks_of(dx))
+        for_each(block, blocks_of(dx), work=5 * dx.nbytes)
         return batch_first(dx)

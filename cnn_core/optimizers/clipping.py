@@ -41,9 +41,10 @@ def clip_gradient_norm(parameters: Iterable[Parameter], max_norm: float) -> floa
     def square(number: int) -> None:
         squares[number] = float(np.dot(blocks[number], blocks[number]))
 
-    for_each(square, range(len(blocks)))
+    size = sum(gradient.nbytes for gradient in gradients)
+    for_each(square, range(len(blocks)), work=size)
     norm = math.sqrt(math.fsum(squares))  # in the order of the blocks, whichever thread came first
     scale = max_norm / (norm + _EPS)
     if scale < 1:
-        for_each(lambda block: np.multiply(block, scale, out=block), blocks)
+        for_each(lambda block: np.multiply(block, scale, out=block), blocks, work=2 * size)
     return norm

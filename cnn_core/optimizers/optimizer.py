@@ -36,7 +36,7 @@ class Optimizer:
             for index, parameter in enumerate(self.parameters)
             for block in blocks_of(parameter.value.reshape(-1))
         ]
-        for_each(self._step_block, numbered)
+        for_each(self._step_block, numbered, work=4 * sum(parameter.value.nbytes for parameter in self.parameters))
 
     def update(self, value: Array, gradient: Array, state: Mapping[str, Array], scratch: Array) -> None:
         """Change values and their state in place, element by element; the gradient stays as it is.
