@@ -58,9 +58,11 @@ class BatchNorm2d(Module):
         gamma, beta = self.weight.value, self.bias.value
         if x.ndim != 4 or x.shape[1] != len(gamma):
             raise ValueError(f"BatchNorm2d needs (N, {len(gamma)}, H, W), got {x.shape}")
+        if self.training and x.size == x.shape[1]:
+            raise ValueError(f"BatchNorm2d needs more than one value a channel in training, got {x.shape}")
         image = self.buffers.contiguous(batch_last(x))  # (H, C, W, N)
         x = image.reshape(*image.shape[:2], -1)  # (H, C, W, N) → (H, C, W·N)
-        y = self.buffers.empty(x.shape, np.result_type(x, gamma))
+        y = self.buffers.empty(x.shape, np.result_type(x, gamma, beta))
         if self.training:
             mean, variance = self._statistics(x)
             batch_mean = mean
