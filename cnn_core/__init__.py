@@ -7,14 +7,22 @@ lies innermost, see `cnn_core.layout`.
 """
 
 from cnn_core.buffers import Buffers
+from cnn_core.gradcheck import complex_step_gradient, gradient_errors
 from cnn_core.initializers import he_normal
+from cnn_core.layers.avg_pool2d import AvgPool2d
 from cnn_core.layers.batch_norm2d import BatchNorm2d
 from cnn_core.layers.conv2d import Conv2d
+from cnn_core.layers.dropout import Dropout
 from cnn_core.layers.flatten import Flatten
+from cnn_core.layers.gelu import GELU
 from cnn_core.layers.global_avg_pool2d import GlobalAvgPool2d
+from cnn_core.layers.leaky_relu import LeakyReLU
 from cnn_core.layers.linear import Linear
 from cnn_core.layers.max_pool2d import MaxPool2d
 from cnn_core.layers.relu import ReLU
+from cnn_core.layers.residual import Residual
+from cnn_core.layers.sigmoid import Sigmoid
+from cnn_core.layers.tanh import Tanh
 from cnn_core.losses import CrossEntropyLoss
 from cnn_core.metrics import accuracy
 from cnn_core.models import simple_cnn
@@ -34,17 +42,21 @@ from cnn_core.sequential import Sequential
 from cnn_core.state import load_state, save_state
 
 __all__ = [
+    "GELU",
     "SGD",
     "Adam",
     "AdamW",
+    "AvgPool2d",
     "BatchNorm2d",
     "Buffers",
     "ConstantSchedule",
     "Conv2d",
     "CosineSchedule",
     "CrossEntropyLoss",
+    "Dropout",
     "Flatten",
     "GlobalAvgPool2d",
+    "LeakyReLU",
     "Linear",
     "MaxPool2d",
     "Module",
@@ -53,12 +65,17 @@ __all__ = [
     "Parameter",
     "RMSprop",
     "ReLU",
+    "Residual",
     "Schedule",
     "Sequential",
+    "Sigmoid",
     "Statistic",
     "StepSchedule",
+    "Tanh",
     "accuracy",
     "clip_gradient_norm",
+    "complex_step_gradient",
+    "gradient_errors",
     "he_normal",
     "load_state",
     "save_state",

@@ -97,6 +97,15 @@ class Module:
         """Compute as in use: remember nothing, change nothing."""
         return self._set_training(False)
 
+    def draws(self) -> bool:
+        """Whether a forward pass in training takes chance from a generator, here or within."""
+        return any(module.draws() for module in self.children().values())
+
+    def draw_from(self, rng: np.random.Generator) -> None:
+        """Take all chance from this generator from now on, this module and all within it."""
+        for module in self.children().values():
+            module.draw_from(rng)
+
     def share(self, buffers: Buffers) -> None:
         """Take memory from this pool from now on, this module and all within it."""
         self.buffers = buffers

@@ -1,6 +1,9 @@
 """Where a window slides along one side of an image: the arithmetic of size, stride, dilation and padding."""
 
+import itertools
 from dataclasses import dataclass
+
+from cnn_core.layout import Array
 
 
 @dataclass(frozen=True)
@@ -62,3 +65,21 @@ class Side:
         stop = max(first, min(self.positions(size), (size - 1 - offset) // self.stride + 1))
         start = first * self.stride + offset
         return slice(first, stop), slice(start, start + (stop - first) * self.stride, self.stride)
+
+
+def taps(x: Array, rows: Side, columns: Side) -> list[Array]:
+    """For each tap of an unpadded window, row by row, the element it sees at every position: views `(P, C, Q, N)`.
+
+    Args:
+        x: `(H, C, W, N)`.
+        rows: the window along the height.
+        columns: the window along the width.
+
+    >>> import numpy as np
+    >>> [tap.ravel().tolist() for tap in taps(np.arange(6).reshape(2, 1, 3, 1), Side(1), Side(2))]
+    [[0, 1, 3, 4], [1, 2, 4, 5]]
+    """
+    return [
+        x[rows.reach(i, x.shape[0])[1], :, columns.reach(j, x.shape[2])[1]]
+        for i, j in itertools.product(range(rows.kernel), range(columns.kernel))
+    ]

@@ -5,6 +5,7 @@ Letters: N images, C input channels, O output channels, H×W input, P×Q output,
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -104,6 +105,27 @@ def max_pool_backward(x: Array, dy: Array, kernel: Pair, stride: Pair) -> Float6
     return dx
 
 
+def avg_pool_forward(x: Array, kernel: Pair, stride: Pair) -> Float64:
+    """y[n, c, p, q] = the sum of the window's elements over their number."""
+    (kh, kw), (sh, sw) = kernel, stride
+    y = np.zeros((*x.shape[:2], (x.shape[2] - kh) // sh + 1, (x.shape[3] - kw) // sw + 1))
+    for n, c, p, q in np.ndindex(y.shape):
+        window = x[n, c, p * sh : p * sh + kh, q * sw : q * sw + kw]
+        y[n, c, p, q] = math.fsum(map(float, window.ravel())) / (kh * kw)
+    return y
+
+
+def avg_pool_backward(dy: Array, shape: tuple[int, ...], kernel: Pair, stride: Pair) -> Float64:
+    """dx: every element of a window gets the same share of its gradient."""
+    (kh, kw), (sh, sw) = kernel, stride
+    dx = np.zeros(shape)
+    for n, c, p, q in np.ndindex(dy.shape):
+        for i in range(kh):
+            for j in range(kw):
+                dx[n, c, p * sh + i, q * sw + j] += float(dy[n, c, p, q]) / (kh * kw)
+    return dx
+
+
 def flatten_forward(x: Array) -> Float64:
     """`(N, C, H, W)` → `(N, C·H·W)`: feature (c·H + h)·W + w is pixel (c, h, w)."""
     _, c_count, h_count, w_count = x.shape
@@ -156,6 +178,44 @@ def relu_backward(x: Array, dy: Array) -> Float64:
     dx = np.zeros(x.shape)
     for index in np.ndindex(x.shape):
         dx[index] = dy[index] if x[index] > 0 else 0.0
+    return dx
+
+
+def gelu(x: float) -> tuple[float, float]:
+    """x · Φ(x) and its derivative Φ(x) + x · φ(x); Φ(x) = erfc(−x/√2) / 2."""
+    cumulative = math.erfc(-x / math.sqrt(2)) / 2
+    density = math.exp(-x * x / 2) / math.sqrt(2 * math.pi)
+    return x * cumulative, cumulative + x * density
+
+
+def tanh(x: float) -> tuple[float, float]:
+    """sinh x / cosh x and its derivative 1 / cosh² x."""
+    return math.sinh(x) / math.cosh(x), 1 / math.cosh(x) ** 2
+
+
+def sigmoid(x: float) -> tuple[float, float]:
+    """1 / (1 + exp(−x)) and its derivative 1 / (2 + 2·cosh x)."""
+    return 1 / (1 + math.exp(-x)), 1 / (2 + 2 * math.cosh(x))
+
+
+def leaky_relu(x: float, negative_slope: float) -> tuple[float, float]:
+    """x and 1 above 0, else a · x and a."""
+    return (x, 1.0) if x > 0 else (negative_slope * x, negative_slope)
+
+
+def activation_forward(function: Callable[[float], tuple[float, float]], x: Array) -> Float64:
+    """y = f(x), number by number."""
+    y = np.zeros(x.shape)
+    for index in np.ndindex(x.shape):
+        y[index] = function(float(x[index]))[0]
+    return y
+
+
+def activation_backward(function: Callable[[float], tuple[float, float]], x: Array, dy: Array) -> Float64:
+    """dx = dy · f'(x), number by number."""
+    dx = np.zeros(x.shape)
+    for index in np.ndindex(x.shape):
+        dx[index] = float(dy[index]) * function(float(x[index]))[1]
     return dx
 
 

@@ -5,8 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from cnn_core import Linear, Module
-from cnn_core.gradcheck import complex_step_gradient, gradient_errors
+from cnn_core import Dropout, Linear, Module, Sequential, complex_step_gradient, gradient_errors
 from cnn_core.module import Parameter
 from tests.core.arrays import LAYOUTS, Array, normal, randomize
 
@@ -140,6 +139,19 @@ class _Square(Module):
 
 def test_right_module_of_somebody_elses_passes() -> None:
     assert max(errors_of(_Square()).values()) <= 1e-12
+
+
+class _DroppedInputGradient(Dropout):
+    """Forgets what was dropped."""
+
+    def input_gradient(self, dy: Array) -> Array:
+        return dy
+
+
+def test_module_that_draws_is_judged_with_its_chance_held_fixed() -> None:
+    fc = linear()
+    assert max(errors_of(Sequential(drop=Dropout(0.5), fc=fc)).values()) <= 1e-12
+    assert errors_of(Sequential(drop=_DroppedInputGradient(0.5), fc=fc))["input"] > 0.1
 
 
 def test_error_is_relative_above_one_and_absolute_below() -> None:

@@ -8,8 +8,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnn_core import Conv2d, CrossEntropyLoss, Flatten, Linear, Module, ReLU, simple_cnn
-from cnn_core.gradcheck import complex_step_gradient, gradient_errors
+from cnn_core import (
+    GELU,
+    AvgPool2d,
+    Conv2d,
+    CrossEntropyLoss,
+    Dropout,
+    Flatten,
+    LeakyReLU,
+    Linear,
+    Module,
+    ReLU,
+    Residual,
+    Sequential,
+    Sigmoid,
+    Tanh,
+    complex_step_gradient,
+    gradient_errors,
+    simple_cnn,
+)
 from tests.core.arrays import EXACT, Array, distance, examples, normal, randomize
 from tests.core.cases import CASES
 from tests.core.conv_cases import ConvCase, PoolCase, conv_cases, pool_cases
@@ -50,6 +67,12 @@ def test_max_pool(case: PoolCase) -> None:
     assert_gradients_right(case.layer(), case.x())
 
 
+@examples(30)
+@given(pool_cases())
+def test_avg_pool(case: PoolCase) -> None:
+    assert_gradients_right(AvgPool2d(case.kernel, stride=case.stride), case.x())
+
+
 @examples(20)
 @given(count=sizes, inputs=sizes, outputs=sizes, seed=seeds)
 def test_linear(count: int, inputs: int, outputs: int, seed: int) -> None:
@@ -62,6 +85,30 @@ def test_linear(count: int, inputs: int, outputs: int, seed: int) -> None:
 @given(shape=st.lists(sizes, min_size=1, max_size=3), count=sizes, seed=seeds)
 def test_relu_of_any_rank(shape: list[int], count: int, seed: int) -> None:
     assert_gradients_right(ReLU(), normal(seed, count, *shape))
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [LeakyReLU(), LeakyReLU(0.0), LeakyReLU(1.0), GELU(), Tanh(), Sigmoid(), Dropout(0.0), Dropout(0.5)],
+    ids=lambda layer: type(layer).__name__,
+)
+@examples(10)
+@given(shape=st.lists(sizes, min_size=1, max_size=3), count=sizes, seed=seeds)
+def test_activation_of_any_rank(layer: Module, shape: list[int], count: int, seed: int) -> None:
+    assert_gradients_right(layer, 3 * normal(seed, count, *shape))
+
+
+@pytest.mark.parametrize(
+    "name", ["residual", "residual with shortcut", "dropout between", "batch norm", "global average pool"]
+)
+def test_module_of_a_fixed_shape(name: str) -> None:
+    assert_gradients_right(CASES[name].build(), CASES[name].x(seed=3, count=2))
+
+
+@pytest.mark.parametrize("shortcut", [None, Tanh()])
+def test_residual_within_residual(shortcut: Module | None) -> None:
+    inner = Residual(Sequential(tanh=Tanh(), drop=Dropout(0.3)), shortcut)
+    assert_gradients_right(Residual(Sequential(inner=inner, gelu=GELU())), normal(1, 3, 2, 4, 3))
 
 
 @examples(15)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnn_core import Flatten, Linear, MaxPool2d, ReLU
+from cnn_core import AvgPool2d, Flatten, Linear, MaxPool2d, ReLU
 from tests.core import naive
 from tests.core.arrays import EXACT, LAYOUTS, SINGLE, Array, distance, examples, normal, randomize
 from tests.core.cases import Case, every_layer
@@ -99,6 +99,29 @@ def test_max_pool_of_a_constant_image_gives_the_gradient_to_the_corner_of_each_w
 
 def test_max_pool_steps_by_its_window_unless_told_otherwise() -> None:
     assert MaxPool2d((3, 2)).forward(np.zeros((1, 1, 9, 8))).shape == (1, 1, 3, 4)
+
+
+@both_dtypes
+@examples(40)
+@given(case=pool_cases())
+def test_avg_pool(case: PoolCase, dtype: npt.DTypeLike, tolerance: float) -> None:
+    layer, x = AvgPool2d(case.kernel, stride=case.stride), case.x(dtype)
+    y = naive.avg_pool_forward(x, case.kernel, case.stride)
+    assert distance(layer.forward(x), y) <= tolerance
+    dy = normal(99, *y.shape, dtype=dtype)
+    expected = naive.avg_pool_backward(dy, x.shape, case.kernel, case.stride)
+    assert distance(layer.backward(dy), expected) <= tolerance
+
+
+def test_avg_pool_steps_by_its_window_unless_told_otherwise() -> None:
+    assert AvgPool2d((3, 2)).forward(np.zeros((1, 1, 9, 8))).shape == (1, 1, 3, 4)
+
+
+def test_avg_pool_shares_a_gradient_out_evenly_and_leaves_out_what_no_window_reaches() -> None:
+    layer = AvgPool2d(2)
+    layer.forward(np.zeros((1, 1, 3, 5)))
+    dx = layer.backward(np.array([[[[4.0, 8.0]]]]))
+    assert dx.tolist() == [[[[1, 1, 2, 2, 0], [1, 1, 2, 2, 0], [0, 0, 0, 0, 0]]]]
 
 
 @both_dtypes

@@ -5,10 +5,12 @@ import re
 import numpy as np
 import pytest
 
-from cnn_core import Conv2d, Linear, MaxPool2d, Module, Sequential
+from cnn_core import AvgPool2d, BatchNorm2d, Conv2d, Dropout, LeakyReLU, Linear, MaxPool2d, Module, Residual, Sequential
 from cnn_core.windows import Side
 
 RNG = np.random.default_rng(0)
+
+every_pool = pytest.mark.parametrize("pool", [MaxPool2d, AvgPool2d])
 
 
 @pytest.mark.parametrize(("channels", "groups"), [((0, 1), 1), ((1, 0), 1), ((1, 1), 0), ((4, 3), 2), ((3, 4), 2)])
@@ -60,19 +62,46 @@ def test_image_smaller_than_the_kernel(shape: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize(("kernel", "stride"), [(0, None), ((2, 0), None), (2, 0), (2, (1, -1))])
-def test_pool_of_nothing(kernel: int | tuple[int, int], stride: int | tuple[int, int] | None) -> None:
+@every_pool
+def test_pool_of_nothing(
+    pool: type[MaxPool2d | AvgPool2d], kernel: int | tuple[int, int], stride: int | tuple[int, int] | None
+) -> None:
     with pytest.raises(ValueError, match="kernel, stride and dilation must be at least 1"):
-        MaxPool2d(kernel, stride)
+        pool(kernel, stride)
 
 
-def test_pool_input_without_four_dimensions() -> None:
-    with pytest.raises(ValueError, match=re.escape("MaxPool2d needs (N, C, H, W), got (4, 4)")):
-        MaxPool2d(2).forward(np.zeros((4, 4)))
+@every_pool
+def test_pool_input_without_four_dimensions(pool: type[MaxPool2d | AvgPool2d]) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"{pool.__name__} needs (N, C, H, W), got (4, 4)")):
+        pool(2).forward(np.zeros((4, 4)))
 
 
-def test_image_smaller_than_the_pooling_window() -> None:
+@every_pool
+def test_image_smaller_than_the_pooling_window(pool: type[MaxPool2d | AvgPool2d]) -> None:
     with pytest.raises(ValueError, match="kernel of 3 does not fit into an input of 2 padded to 2"):
-        MaxPool2d(3).forward(np.zeros((1, 1, 3, 2)))
+        pool(3).forward(np.zeros((1, 1, 3, 2)))
+
+
+@pytest.mark.parametrize("slope", [-0.01, 1.01, float("nan")])
+def test_leaky_relu_of_a_slope_that_is_no_share(slope: float) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"LeakyReLU needs a negative_slope in [0, 1], got {slope}")):
+        LeakyReLU(slope)
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1.0, float("nan")])
+def test_dropout_of_more_than_there_is(rate: float) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"Dropout needs a rate in [0, 1), got {rate}")):
+        Dropout(rate)
+
+
+def test_dropout_without_a_generator() -> None:
+    with pytest.raises(RuntimeError, match=re.escape("a forward pass in training needs draw_from(rng) before it")):
+        Dropout(0.5).forward(np.zeros((2, 3)))
+
+
+def test_residual_whose_ways_end_in_different_shapes() -> None:
+    with pytest.raises(ValueError, match=re.escape("results of one shape, got (2, 1, 3, 3) and (2, 1, 6, 6)")):
+        Residual(MaxPool2d(2)).forward(np.zeros((2, 1, 6, 6)))
 
 
 @pytest.mark.parametrize(("inputs", "outputs"), [(0, 1), (1, 0), (-1, 2)])
@@ -85,6 +114,13 @@ def test_linear_of_nothing(inputs: int, outputs: int) -> None:
 def test_linear_input_of_other_width_or_dimensions(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=re.escape(f"Linear(3, 2) needs (N, 3), got {shape}")):
         Linear(3, 2, rng=RNG).forward(np.zeros(shape, np.float32))
+
+
+def test_batch_norm_of_one_value_a_channel_which_has_no_variance() -> None:
+    x = np.zeros((1, 3, 1, 1))
+    with pytest.raises(ValueError, match=re.escape("more than one value a channel in training, got (1, 3, 1, 1)")):
+        BatchNorm2d(3, dtype=np.float64).forward(x)
+    assert BatchNorm2d(3, dtype=np.float64).evaluate().forward(x).shape == x.shape
 
 
 def test_sequential_of_nothing() -> None:
@@ -105,7 +141,9 @@ def test_positions_count_the_places_of_a_window(
 
 
 @pytest.mark.parametrize(
-    "layer", [Conv2d(1, 1, 3, rng=np.random.default_rng(0), dtype=np.float64), MaxPool2d(3)], ids=["conv", "pool"]
+    "layer",
+    [Conv2d(1, 1, 3, rng=np.random.default_rng(0), dtype=np.float64), MaxPool2d(3), AvgPool2d(3)],
+    ids=["conv", "max pool", "average pool"],
 )
 def test_refused_input_leaves_the_last_forward_pass_to_go_back_over(layer: Module) -> None:
     y = layer.forward(np.ones((2, 1, 6, 6)))

@@ -15,22 +15,30 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
 from cnn_core import (
+    GELU,
     SGD,
     Adam,
     AdamW,
+    AvgPool2d,
     Conv2d,
     CrossEntropyLoss,
+    Dropout,
+    LeakyReLU,
     Linear,
     MaxPool2d,
     Module,
     Optimizer,
     Parameter,
     ReLU,
+    Residual,
     RMSprop,
+    Sigmoid,
+    Tanh,
     parallel,
     simple_cnn,
 )
 from tests.core.arrays import Array, examples, normal, randomize
+from tests.core.cases import Redrawn
 
 
 @pytest.fixture(autouse=True)
@@ -62,6 +70,14 @@ LARGE = {
     "linear": (large_linear, (64, 1568)),
     "pool": (lambda: MaxPool2d(2), IMAGES),
     "relu": (ReLU, IMAGES),
+    "average pool": (lambda: AvgPool2d(2), IMAGES),
+    "average pool with overlap": (lambda: AvgPool2d(3, stride=2), IMAGES),
+    "leaky relu": (LeakyReLU, IMAGES),
+    "gelu": (GELU, IMAGES),
+    "tanh": (Tanh, IMAGES),
+    "sigmoid": (Sigmoid, IMAGES),
+    "dropout": (lambda: Redrawn(drop=Dropout(0.3)), IMAGES),
+    "residual": (lambda: Residual(ReLU()), IMAGES),
     "simple_cnn": (network, IMAGES),
 }
 
