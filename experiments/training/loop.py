@@ -61,7 +61,8 @@ def train(
     """Train epoch after epoch.
 
     The order of images in an epoch, and what augmentation makes of them, are functions of the seed and the epoch's
-    number alone. What is measured after an epoch is never augmented.
+    number alone; what a forward pass draws is one of the seed, the epoch and the batch's number. What is measured after
+    an epoch is never augmented.
 
     Args:
         model: trained in place.
@@ -117,9 +118,12 @@ def _train_epoch(
         order=order,
         augment=_augment(dataset.train, plan, epoch),
     )
+    draws = model.draws()
     rates = _learning_rates(optimizer.lr, len(dataset.train), plan, epoch)
     with _quiet(), _lr_put_back(optimizer):
         for number, (x, labels) in enumerate(watch(supply, epoch), start=1):
+            if draws:
+                model.draw_from(stream(plan.seed, "dropout", epoch, batch=number))
             batch_loss = loss.forward(model.forward(x), labels)
             if not isfinite(batch_loss):
                 raise DivergedError(f"the loss is {batch_loss} in batch {number} of epoch {epoch}")

@@ -1,6 +1,7 @@
 """The training loop, held against arithmetic written out here."""
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 import numpy as np
 import pytest
@@ -9,10 +10,16 @@ from threadpoolctl import threadpool_limits
 from cnn_core import (
     SGD,
     Adam,
+    BatchNorm2d,
+    Conv2d,
     CosineSchedule,
     CrossEntropyLoss,
+    Dropout,
+    Flatten,
+    Linear,
     OneCycleSchedule,
     Optimizer,
+    Residual,
     Sequential,
     clip_gradient_norm,
     parallel,
@@ -20,6 +27,7 @@ from cnn_core import (
 )
 from experiments.training.batches import Batch
 from experiments.training.loop import DivergedError, EpochResult, Plan, train
+from experiments.training.streams import Stream, stream
 from tests.runner.training.data import cross_entropy, dataset, images
 
 DATA = dataset()
@@ -30,6 +38,15 @@ MakeOptimizer = Callable[[Sequential], Optimizer]
 
 def network(dtype: str = "float64") -> Sequential:
     return simple_cnn((1, 4, 4), 3, channels=[2], hidden_size=6, rng=np.random.default_rng(0), dtype=dtype)
+
+
+def drawing_network(dtype: str = "float64", side: int = 4) -> Sequential:
+    """Holds all that training follows besides parameters: running statistics, and chance in two places."""
+    rng = np.random.default_rng(0)
+    block = Residual(Sequential(norm=BatchNorm2d(2, dtype=dtype), drop=Dropout(0.3)))
+    fc = Linear(2 * side * side, 3, rng=rng, dtype=dtype)
+    conv = Conv2d(1, 2, 3, padding="same", rng=rng, dtype=dtype)
+    return Sequential(conv=conv, block=block, flatten=Flatten(), drop=Dropout(0.5), fc=fc)
 
 
 def momentum(model: Sequential) -> Optimizer:
@@ -222,6 +239,43 @@ def test_smoothed_labels_are_what_is_learned() -> None:
     assert weights(model) != weights(other)
 
 
+def test_what_a_batch_drops_is_decided_by_seed_epoch_and_number_alone() -> None:
+    model, by_hand = drawing_network(), drawing_network()
+    optimizer, loss = momentum(by_hand), CrossEntropyLoss()
+    for epoch in (1, 2, 3):
+        indices = order(epoch)
+        for number, chosen in enumerate((indices[:10], indices[10:20], indices[20:]), start=1):
+            key = np.random.SeedSequence(PLAN.seed, spawn_key=(3, epoch, number))
+            by_hand.draw_from(np.random.default_rng(key))
+            loss.forward(by_hand.forward(DATA.train.pixels[chosen] * (1 / 255)), DATA.train.labels[chosen].astype(int))
+            by_hand.parameter_gradients(loss.backward())
+            optimizer.step()
+    list(train(model, momentum(model), DATA, PLAN))
+    for name, value in model.state_dict().items():
+        assert value == pytest.approx(by_hand.state_dict()[name], rel=1e-9, abs=1e-12)
+
+
+def test_chance_is_handed_only_to_a_network_that_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def noting(seed: int, name: Stream, epoch: int = 0, batch: int | None = None) -> np.random.Generator:
+        asked.append((name, epoch, batch))
+        return stream(seed, name, epoch, batch)
+
+    monkeypatch.setattr("experiments.training.loop.stream", noting)
+    for model in (network(), drawing_network()):
+        next(train(model, momentum(model), DATA, PLAN))
+    drawn = [("dropout", 1, 1), ("dropout", 1, 2), ("dropout", 1, 3)]
+    assert asked == [("order", 1, None), ("order", 1, None), *drawn]
+
+
+def test_measuring_after_an_epoch_draws_nothing_and_follows_nothing() -> None:
+    model, other = drawing_network(), drawing_network()
+    list(train(model, momentum(model), DATA, PLAN))
+    list(train(other, momentum(other), dataset(test=3, validation=9), changed(PLAN, train_accuracy_images=2)))
+    assert weights(model) == weights(other)
+
+
 def test_training_learns() -> None:
     model = network()
     results = list(train(model, adam(model), DATA, changed(PLAN, epochs=100)))
@@ -233,8 +287,11 @@ ONE_CYCLE = OneCycleSchedule(rise_fraction=0.5, warmup_epochs=1.5)  # the warm-u
 
 @pytest.mark.parametrize("plan", [PLAN, COSINE, changed(PLAN, schedule=ONE_CYCLE, clip_norm=0.1, label_smoothing=0.1)])
 @pytest.mark.parametrize("make", [momentum, adam])
-def test_going_on_after_an_epoch_is_as_if_never_stopped(make: MakeOptimizer, plan: Plan) -> None:
-    straight, first, second = network(), network(), network()
+@pytest.mark.parametrize("build", [network, drawing_network])
+def test_going_on_after_an_epoch_is_as_if_never_stopped(
+    build: Callable[[], Sequential], make: MakeOptimizer, plan: Plan
+) -> None:
+    straight, first, second = build(), build(), build()
     uninterrupted = list(train(straight, make(straight), DATA, plan))
 
     optimizer = make(first)
@@ -326,11 +383,18 @@ def test_divergence_on_several_threads_is_no_warning() -> None:
         list(train(model, SGD(model.parameters(), lr=1e30), wide, changed(PLAN, dtype="float32")))
 
 
-def test_number_of_threads_changes_no_bit() -> None:
+def wide_network() -> Sequential:
+    return simple_cnn((1, 40, 40), 3, channels=[8, 8], pool=2, rng=np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(
+    "build", [wide_network, partial(drawing_network, "float32", 40)], ids=["simple_cnn", "with batch norm and dropout"]
+)
+def test_number_of_threads_changes_no_bit(build: Callable[[], Sequential]) -> None:
     ends = []
     for count in (1, 2, 3):
-        model = simple_cnn((1, 20, 20), 3, channels=[8, 8], pool=2, rng=np.random.default_rng(0))
-        pixels = images(64, shape=(1, 20, 20))
+        model = build()
+        pixels = images(64, shape=(1, 40, 40))
         data = type(DATA)("wide", pixels, pixels, classes=3, scale=1 / 255)
         with threadpool_limits(1, user_api="blas"), parallel.threads(count):
             results = list(train(model, momentum(model), data, changed(PLAN, dtype="float32", batch_size=32)))
