@@ -25,7 +25,10 @@ from cnn_core.layers.sigmoid import Sigmoid
 from cnn_core.layers.tanh import Tanh
 from cnn_core.losses import CrossEntropyLoss
 from cnn_core.metrics import accuracy
-from cnn_core.models import simple_cnn
+from cnn_core.models.cnn_bn import cnn_bn
+from cnn_core.models.lenet5 import lenet5
+from cnn_core.models.residual_net import residual_net
+from cnn_core.models.simple_cnn import simple_cnn
 from cnn_core.module import Module, Parameter, Statistic
 from cnn_core.optimizers.adam import Adam
 from cnn_core.optimizers.adamw import AdamW
@@ -74,10 +77,13 @@ __all__ = [
     "Tanh",
     "accuracy",
     "clip_gradient_norm",
+    "cnn_bn",
     "complex_step_gradient",
     "gradient_errors",
     "he_normal",
+    "lenet5",
     "load_state",
+    "residual_net",
     "save_state",
     "simple_cnn",
 ]

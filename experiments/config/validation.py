@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from difflib import get_close_matches
 
-from cnn_core.models import simple_cnn_features
+from cnn_core.models.simple_cnn import simple_cnn_features
 from experiments.config.schema import (
     ALTERNATIVES,
     AdamConfig,

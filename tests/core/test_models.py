@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cnn_core import Sequential, simple_cnn
-from cnn_core.models import simple_cnn_features
+from cnn_core.models.simple_cnn import simple_cnn_features
 from tests.core.arrays import normal
 
 

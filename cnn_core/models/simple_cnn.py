@@ -1,4 +1,4 @@
-"""Networks built from numbers. How a configuration names them is not decided here."""
+"""The family of the network this project began with: convolutions, then two fully connected layers."""
 
 from collections.abc import Sequence
 
