@@ -11,6 +11,7 @@ from cnn_core.gradcheck import complex_step_gradient, gradient_errors
 from cnn_core.initializers import he_normal
 from cnn_core.layers.avg_pool2d import AvgPool2d
 from cnn_core.layers.batch_norm2d import BatchNorm2d
+from cnn_core.layers.batch_norm_max_pool2d import BatchNormMaxPool2d
 from cnn_core.layers.conv2d import Conv2d
 from cnn_core.layers.dropout import Dropout
 from cnn_core.layers.flatten import Flatten
@@ -51,6 +52,7 @@ __all__ = [
     "AdamW",
     "AvgPool2d",
     "BatchNorm2d",
+    "BatchNormMaxPool2d",
     "Buffers",
     "ConstantSchedule",
     "Conv2d",

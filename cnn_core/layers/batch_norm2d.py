@@ -55,26 +55,9 @@ class BatchNorm2d(Module):
         Raises:
             ValueError: x has other dimensions or channels, or, in training, only one value a channel.
         """
-        gamma, beta = self.weight.value, self.bias.value
-        if x.ndim != 4 or x.shape[1] != len(gamma):
-            raise ValueError(f"BatchNorm2d needs (N, {len(gamma)}, H, W), got {x.shape}")
-        if self.training and x.size == x.shape[1]:
-            raise ValueError(f"BatchNorm2d needs more than one value a channel in training, got {x.shape}")
-        image = self.buffers.contiguous(batch_last(x))  # (H, C, W, N)
-        x = image.reshape(*image.shape[:2], -1)  # (H, C, W, N) → (H, C, W·N)
-        y = self.buffers.empty(x.shape, np.result_type(x, gamma, beta))
-        if self.training:
-            mean, variance = self._statistics(x)
-            batch_mean = mean
-            if (mean.real**2 > _FAR * variance.real).any():
-                x, mean, variance = self._centred(x, mean)
-            self._follow(batch_mean, variance, x.size // x.shape[1])
-            deviation = np.sqrt(variance + self.eps)
-            self.remember(x, mean, deviation)
-        else:
-            mean, deviation = self.running_mean.value, np.sqrt(self.running_var.value + self.eps)
-        slope = (gamma / deviation)[:, None]
-        offset = beta[:, None] - mean[:, None] * slope
+        image = self._checked(x)  # (H, C, W, N)
+        x, slope, offset = self._normalisation(image)
+        y = self.buffers.empty(x.shape, np.result_type(x, slope, offset))
 
         def block(rows: slice) -> None:
             np.multiply(x[rows], slope, out=y[rows])
@@ -97,54 +80,57 @@ class BatchNorm2d(Module):
         """dx, as in `backward`."""
         return self._input_gradient(dy, *self._sums(dy))
 
-    def _statistics(self, x: Array) -> tuple[Array, Array]:
-        """Mean and variance of each channel, E[x²] − E[x]², in one pass over `(H, C, W·N)`."""
-        count, ones = x.size // x.shape[1], np.ones(x.shape[2], x.dtype)
-        sums, squares = np.empty((2, *x.shape[:2]), x.dtype)  # (H, C) each
+    def _checked(self, x: Array) -> Array:
+        """View `(N, C, H, W)` as `(H, C, W, N)`, or refuse it."""
+        if x.ndim != 4 or x.shape[1] != self.weight.value.size:
+            raise ValueError(f"{type(self).__name__} needs (N, {self.weight.value.size}, H, W), got {x.shape}")
+        if self.training and x.size == x.shape[1]:
+            raise ValueError(f"{type(self).__name__} needs more than one value a channel in training, got {x.shape}")
+        return self.buffers.contiguous(batch_last(x))
 
-        def block(rows: slice) -> None:
-            np.matmul(x[rows], ones, out=sums[rows])
-            np.einsum("hci,hci->hc", x[rows], x[rows], out=squares[rows])
+    def _normalisation(self, image: Array) -> tuple[Array, Array, Array]:
+        """x `(H, C, W·N)`, centred where it has to be, and the line y = slope · x + offset, `(C, 1)` each."""
+        x = image.reshape(*image.shape[:2], -1)  # (H, C, W, N) → (H, C, W·N)
+        if self.training:
+            x, mean, deviation = self._batch_statistics(x)
+            self.remember(x, mean, deviation)
+        else:
+            mean, deviation = self.running_mean.value, np.sqrt(self.running_var.value + self.eps)
+        slope = (self.weight.value / deviation)[:, None]
+        return x, slope, self.bias.value[:, None] - mean[:, None] * slope
 
-        for_each(block, blocks_of(x), work=2 * x.nbytes)
-        mean = sums.sum(axis=0) / count
-        return mean, squares.sum(axis=0) / count - mean * mean
-
-    def _centred(self, x: Array, mean: Array) -> tuple[Array, Array, Array]:
-        """x − μ, its mean, and its variance, which cancels no digits."""
-        centred = self.buffers.empty(x.shape, x.dtype)
-        np.subtract(x, mean[:, None], out=centred)
-        return centred, *self._statistics(centred)
-
-    def _follow(self, mean: Array, variance: Array, count: int) -> None:
-        """Let the running statistics follow a batch's."""
-        for running, batch in (self.running_mean, mean), (self.running_var, variance * (count / (count - 1))):
+    def _batch_statistics(self, x: Array) -> tuple[Array, Array, Array]:
+        """x, centred where it has to be, its μ and σ; the running statistics follow."""
+        mean, variance = self._moments(x)
+        batch_mean = mean
+        if (mean.real**2 > _FAR * variance.real).any():
+            centred = self.buffers.empty(x.shape, x.dtype)
+            x = np.subtract(x, mean[:, None], out=centred)
+            mean, variance = self._moments(x)
+        count = x.size // x.shape[1]
+        for running, batch in (self.running_mean, batch_mean), (self.running_var, variance * (count / (count - 1))):
             running.value *= 1 - self.momentum
             running.value += self.momentum * batch.real  # complex in a gradient check
+        return x, mean, np.sqrt(variance + self.eps)
+
+    def _moments(self, x: Array) -> tuple[Array, Array]:
+        """Mean and variance of each channel, E[x²] − E[x]², in one pass over `(H, C, W·N)`."""
+        squares, sums = channel_sums(x, x)
+        count = x.size // x.shape[1]
+        mean = sums / count
+        return mean, squares / count - mean * mean
 
     def _sums(self, dy: Array) -> tuple[Array, Array]:
         """dγ and dβ."""
-        x, mean, deviation = self.recall()
-        dy = self.buffers.contiguous(batch_last(dy)).reshape(x.shape)  # (H, C, W, N) → (H, C, W·N)
-        products, sums = np.empty((2, *x.shape[:2]), dy.dtype)  # (H, C) each
-        ones = np.ones(x.shape[2], dy.dtype)
-
-        def block(rows: slice) -> None:
-            np.einsum("hci,hci->hc", dy[rows], x[rows], out=products[rows])
-            np.matmul(dy[rows], ones, out=sums[rows])
-
-        for_each(block, blocks_of(x), work=3 * x.nbytes)
-        d_beta = sums.sum(axis=0)
-        return (products.sum(axis=0) - mean * d_beta) / deviation, d_beta
+        x, mean, deviation, *_ = self.recall()
+        products, sums = channel_sums(self.buffers.contiguous(batch_last(dy)).reshape(x.shape), x)
+        return (products - mean * sums) / deviation, sums
 
     def _input_gradient(self, dy: Array, d_gamma: Array, d_beta: Array) -> Array:
         """dx = γ/σ · (dy − dβ/M − (x − μ)/σ · dγ/M), M values a channel."""
-        x, mean, deviation = self.recall()
         image = self.buffers.contiguous(batch_last(dy))  # (H, C, W, N)
-        dy, dx = image.reshape(x.shape), self.buffers.empty(x.shape, np.result_type(dy, x))
-        slope = -d_gamma / (deviation * (x.size // x.shape[1]))
-        offset = (-d_beta / (x.size // x.shape[1]) - mean * slope)[:, None]
-        slope, scale = slope[:, None], (self.weight.value / deviation)[:, None]
+        x, slope, offset, scale = self._line_of_gradient(d_gamma, d_beta)
+        dy, dx = image.reshape(x.shape), self.buffers.empty(x.shape, np.result_type(image, x))
 
         def block(rows: slice) -> None:
             np.multiply(x[rows], slope, out=dx[rows])
@@ -154,3 +140,24 @@ class BatchNorm2d(Module):
 
         for_each(block, blocks_of(dx), work=9 * dx.nbytes)
         return batch_first(dx.reshape(image.shape))
+
+    def _line_of_gradient(self, d_gamma: Array, d_beta: Array) -> tuple[Array, Array, Array, Array]:
+        """x, and what makes dx = (dy + slope · x + offset) · scale, `(C, 1)` each."""
+        x, mean, deviation, *_ = self.recall()
+        count = x.size // x.shape[1]
+        slope = -d_gamma / (deviation * count)
+        offset = -d_beta / count - mean * slope
+        return x, slope[:, None], offset[:, None], (self.weight.value / deviation)[:, None]
+
+
+def channel_sums(x: Array, y: Array) -> tuple[Array, Array]:
+    """Σ x·y and Σ x of each channel, `(C,)`, in one pass over arrays `(H, C, W·N)`."""
+    products, sums = np.empty((2, *x.shape[:2]), np.result_type(x, y))  # (H, C) each
+    ones = np.ones(x.shape[2], x.dtype)
+
+    def block(rows: slice) -> None:
+        np.einsum("hci,hci->hc", x[rows], y[rows], out=products[rows])
+        np.matmul(x[rows], ones, out=sums[rows])
+
+    for_each(block, blocks_of(x), work=3 * x.nbytes)
+    return products.sum(axis=0), sums.sum(axis=0)

@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from cnn_core.layers.batch_norm2d import BatchNorm2d
+from cnn_core.layers.batch_norm_max_pool2d import BatchNormMaxPool2d
 from cnn_core.layers.conv2d import Conv2d
 from cnn_core.layers.dropout import Dropout
 from cnn_core.layers.global_avg_pool2d import GlobalAvgPool2d
 from cnn_core.layers.linear import Linear
-from cnn_core.layers.max_pool2d import MaxPool2d
 from cnn_core.layers.relu import ReLU
 from cnn_core.module import Module
 from cnn_core.sequential import Sequential
@@ -90,9 +90,10 @@ def _stage(
     layers: dict[str, Module] = {}
     for block in range(1, blocks + 1):
         layers[f"conv{block}"] = Conv2d(inputs, outputs, kernel_size, padding="same", bias=False, rng=rng, dtype=dtype)
-        layers[f"norm{block}"] = BatchNorm2d(outputs, dtype=dtype)
-        if block == blocks:
-            layers["pool"] = MaxPool2d(2)
+        last = block == blocks
+        layers[f"norm{block}"] = (
+            BatchNormMaxPool2d(outputs, 2, dtype=dtype) if last else BatchNorm2d(outputs, dtype=dtype)
+        )
         layers[f"relu{block}"] = ReLU()
         inputs = outputs
     return Sequential(**layers)
