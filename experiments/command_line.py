@@ -12,14 +12,19 @@ from experiments.terminal import stderr
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130  # exit codes
 
 
-def parser(name: str, description: str, example: str) -> argparse.ArgumentParser:
-    """A parser with the options that all commands share."""
-    made = argparse.ArgumentParser(
+def plain_parser(name: str, description: str, example: str) -> argparse.ArgumentParser:
+    """A parser of a command that needs no runs."""
+    return argparse.ArgumentParser(
         prog=f"python -m experiments.{name}",
         description=description,
         epilog=f"example: {example}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+
+
+def parser(name: str, description: str, example: str) -> argparse.ArgumentParser:
+    """A parser with the options that commands share which read runs."""
+    made = plain_parser(name, description, example)
     made.add_argument(
         "--outputs-dir",
         type=lambda path: Path(path).absolute(),

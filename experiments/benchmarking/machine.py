@@ -1,0 +1,56 @@
+"""What the figures were measured on."""
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+from threadpoolctl import threadpool_info
+
+_CPUINFO = Path("/proc/cpuinfo")
+_CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
+
+
+def machine() -> dict[str, Any]:
+    """Processor, cores, caches and versions, by name; what cannot be found out is missing or empty."""
+    return {
+        "cpu": _cpu(),
+        "cores": joblib.cpu_count(),
+        "caches": _caches(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "blas": [
+            " ".join(str(library[key]) for key in ("internal_api", "version", "architecture") if library.get(key))
+            for library in threadpool_info()
+            if library["user_api"] == "blas"
+        ],
+        "pytorch": _pytorch(),
+    }
+
+
+def _cpu() -> str:
+    lines = _CPUINFO.read_text(encoding="utf-8").splitlines() if _CPUINFO.exists() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()
+
+
+def _caches() -> dict[str, str]:
+    """Sizes by level and kind: {"L1 Data": "48K", …}."""
+    return {
+        f"L{_read(cache / 'level')} {_read(cache / 'type')}": _read(cache / "size")
+        for cache in sorted(_CACHES.glob("index*"))
+    }
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8").strip()
+
+
+def _pytorch() -> str | None:
+    try:
+        return version("torch")
+    except PackageNotFoundError:
+        return None
