@@ -11,6 +11,8 @@ from typing import TypeVar
 import joblib
 
 from experiments.benchmarking.cell import Cell
+from experiments.benchmarking.chart import draw_chart
+from experiments.benchmarking.machine import described
 from experiments.benchmarking.nets import NETS
 from experiments.benchmarking.report import tables
 from experiments.benchmarking.run import record, run_benchmark
@@ -34,6 +36,7 @@ def main(words: list[str] | None = None) -> int:
     arguments = plain_parser(
         "benchmark", f"{_DESCRIPTION}{nets}", "python -m experiments.benchmark --nets a,b --batches 64 --threads 1"
     )
+    arguments.usage = "%(prog)s [options]"
     arguments.add_argument("--nets", type=_nets, default="a,b,c", metavar="A,B", help="default: a,b,c")
     arguments.add_argument("--batches", type=_numbers, default="16,64,256", metavar="N,M", help="default: 16,64,256")
     arguments.add_argument("--threads", type=_numbers, default="1,2", metavar="N,M", help="default: 1,2")
@@ -61,12 +64,19 @@ def _benchmark(chosen: argparse.Namespace) -> None:
     cells = [Cell(*choice) for choice in product(chosen.nets, chosen.batches, threads)]
     watched = progress(cells, total=len(cells), label="measuring")
     benchmark = run_benchmark(watched, chosen.seconds)
+    _say(described(benchmark.machine))
     for table in tables(benchmark):
         print_table(table)
     if benchmark.machine["pytorch"] is None:
-        stdout.print("no ratios: PyTorch is not installed; pip install -e '.[parity]' does it", markup=False)
+        _say("There are no ratios without PyTorch: pip install -e '.[parity]'")
+    picture = chosen.output.with_suffix(".png")
     write_json(chosen.output, record(benchmark))
-    stdout.print(str(chosen.output), markup=False, highlight=False)
+    draw_chart(benchmark.results, described(benchmark.machine), picture)
+    _say(f"{chosen.output}\n{picture}")
+
+
+def _say(text: str) -> None:
+    stdout.print(text, markup=False, highlight=False)
 
 
 def _possible(threads: Sequence[int]) -> list[int]:

@@ -1,7 +1,9 @@
 """What the figures were measured on."""
 
 import platform
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Mapping
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +29,19 @@ def machine() -> dict[str, Any]:
             for library in threadpool_info()
             if library["user_api"] == "blas"
         ],
-        "pytorch": _pytorch(),
+        "pytorch": version("torch") if find_spec("torch") else None,
     }
+
+
+def described(found: Mapping[str, Any]) -> str:
+    """A machine in a line.
+
+    >>> described({"cpu": "Zen 4", "cores": 2, "python": "3.11.2", "numpy": "2.4.6", "blas": ["mkl"], "pytorch": None})
+    'Zen 4, 2 cores; Python 3.11.2, NumPy 2.4.6 (mkl)'
+    """
+    blas = ", ".join(found["blas"])
+    pytorch = f", PyTorch {found['pytorch']}" if found["pytorch"] else ""
+    return f"{found['cpu']}, {found['cores']} cores; Python {found['python']}, NumPy {found['numpy']} ({blas}){pytorch}"
 
 
 def _cpu() -> str:
@@ -47,10 +60,3 @@ def _caches() -> dict[str, str]:
 
 def _read(path: Path) -> str:
     return path.read_text(encoding="utf-8").strip()
-
-
-def _pytorch() -> str | None:
-    try:
-        return version("torch")
-    except PackageNotFoundError:
-        return None

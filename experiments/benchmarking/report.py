@@ -26,7 +26,10 @@ def tables(benchmark: Benchmark) -> list[Table]:
 
 def _wholes(results: list[Result]) -> Table:
     """Every cell's training step and inference."""
-    table = _table("milliseconds, and ours by PyTorch's in its faster format (quartiles); lower is better")
+    table = _table(
+        "milliseconds of ours and of PyTorch in its faster format (* channels_last); their ratio (its quartiles):\n"
+        "lower is better, ✓ reaches the goal, ✗ does not"
+    )
     for title in ("net", "batch", "threads", "goal"):
         table.add_column(title, justify="right")
     for whole in WHOLES:
@@ -50,7 +53,7 @@ def _shown(results: list[Result]) -> list[Result]:
 
 def _layers(result: Result) -> Table:
     """The parts of a cell's training step and inference, a layer a row."""
-    table = _table(f"net ({result.cell.net}) layer by layer, {_described(result.cell)}: milliseconds, PyTorch's, ratio")
+    table = _table(f"net ({result.cell.net}) layer by layer, {_sized(result.cell)}: milliseconds")
     table.add_column("layer")
     for title in (FORWARD, BACKWARD, INFERENCE):
         for column in (title, "PyTorch", "ratio"):
@@ -80,7 +83,7 @@ def _naive(benchmark: Benchmark) -> Iterable[Table]:
         if result.cell.net == "a":
             image = result.seconds(OURS, TRAINING).median / result.cell.batch
             table.add_row(
-                f"ours, {_described(result.cell)}",
+                f"ours, {_sized(result.cell)}",
                 f"{image * 1e3:.4f}",
                 f"{benchmark.naive / image:,.0f} times as long",
             )
@@ -90,8 +93,8 @@ def _naive(benchmark: Benchmark) -> Iterable[Table]:
 def _limit(benchmark: Benchmark) -> Table:
     """A training step's time beside that of its multiply-adds alone."""
     rate = benchmark.gemm_rate
-    table = _table(f"the limit: multiply-adds alone, at the {rate / 1e9:.0f} billion a second that np.matmul can do")
-    for title in ("net", "batch", "threads", "limit, ms", "ours reaches", "PyTorch reaches"):
+    table = _table(f"training at the limit: np.matmul's {rate / 1e9:.0f} billion multiply-adds a second")
+    for title in ("net", "batch", "threads", "limit, ms", "ours reaches", "PyTorch"):
         table.add_column(title, justify="right")
     for result in benchmark.results:
         cell = result.cell
@@ -108,7 +111,7 @@ def _table(title: str) -> Table:
     return Table(title=title, title_justify="left", box=SIMPLE_HEAD)
 
 
-def _described(cell: Cell) -> str:
+def _sized(cell: Cell) -> str:
     return f"batch {cell.batch}, {cell.threads} thread{'s' if cell.threads > 1 else ''}"
 
 
@@ -118,7 +121,10 @@ def _milliseconds(result: Result, whole: str) -> str:
 
 def _theirs(result: Result, whole: str) -> str:
     opponent = result.opponent(whole)
-    return f"{result.seconds(opponent, whole).median * 1e3:.2f} {opponent}" if opponent else _NONE
+    if opponent is None:
+        return _NONE
+    mark = "*" if opponent == "channels_last" else " "
+    return f"{result.seconds(opponent, whole).median * 1e3:.2f}{mark}"
 
 
 def _against(ratio: Spread | None, aim: float | None) -> str:
@@ -127,5 +133,5 @@ def _against(ratio: Spread | None, aim: float | None) -> str:
         return _NONE
     text = f"{ratio.median:.2f} ({ratio.low:.2f}–{ratio.high:.2f})"
     if aim is None:
-        return text
-    return f"[green]{text} met[/]" if ratio.median <= aim else f"[red]{text} not met[/]"
+        return f"{text}  "
+    return f"[green]{text} ✓[/]" if ratio.median <= aim else f"[red]{text} ✗[/]"

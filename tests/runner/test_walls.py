@@ -18,6 +18,7 @@ SOURCES = sorted(
     for path in (CHECKOUT / folder).rglob("*.py")
 )
 CONSTRUCTED = {"Adam", "Optimizer", "SGD", "Sequential", "simple_cnn"}  # what only the build module makes
+BENCHMARKING = "experiments/benchmarking/"  # which measures the same things without a configuration
 
 
 @cache
@@ -75,11 +76,22 @@ def test_hydras_plugins_are_known_to_plugins_only() -> None:
     assert {source.rpartition("/")[0] for source in importers("hydra.plugins")} == {"experiments/plugins/hydra_plugins"}
 
 
+def test_one_file_speaks_to_pytorch_and_is_imported_late() -> None:
+    assert importers("torch") == {f"{BENCHMARKING}pytorch_work.py"}
+    assert importers("experiments.benchmarking.pytorch_work") == {f"{BENCHMARKING}cell.py"}
+    (late,) = (
+        node
+        for node in ast.walk(tree(f"{BENCHMARKING}cell.py"))
+        if isinstance(node, ast.ImportFrom) and node.module == "experiments.benchmarking.pytorch_work"
+    )
+    assert late.col_offset > 0
+
+
 def test_one_file_makes_networks_and_optimizers() -> None:
     makers = {
         source
         for source in SOURCES
-        if not source.startswith("cnn_core/")
+        if not source.startswith(("cnn_core/", BENCHMARKING))
         for node in ast.walk(tree(source))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in CONSTRUCTED
     }
