@@ -22,6 +22,7 @@ class ConvCase:
     seed: int
     dilation: tuple[int, int] = (1, 1)
     groups: int = 1
+    bias: bool = True
 
     def x(self, dtype: npt.DTypeLike = np.float64) -> Array:
         return normal(self.seed, *self.x_shape, dtype=dtype)
@@ -37,6 +38,7 @@ class ConvCase:
             padding=self.padding,
             dilation=self.dilation,
             groups=self.groups,
+            bias=self.bias,
             rng=rng,
             dtype=dtype,
         )
