@@ -9,6 +9,7 @@ import numpy.typing as npt
 from cnn_core import (
     SGD,
     Adam,
+    AdamW,
     BatchNorm2d,
     Conv2d,
     Flatten,
@@ -19,6 +20,7 @@ from cnn_core import (
     Optimizer,
     Parameter,
     ReLU,
+    RMSprop,
 )
 
 Build = Callable[[npt.DTypeLike], Module]
@@ -63,6 +65,8 @@ OPTIMIZERS: dict[str, Optimize] = {
     "sgd_momentum": lambda parameters: SGD(parameters, lr=0.1, momentum=0.9, weight_decay=0.01),
     "sgd_nesterov": lambda parameters: SGD(parameters, lr=0.1, momentum=0.9, nesterov=True),
     "adam": lambda parameters: Adam(parameters, lr=0.05, weight_decay=0.01),
+    "adamw": lambda parameters: AdamW(parameters, lr=0.05, weight_decay=0.1),
+    "rmsprop": lambda parameters: RMSprop(parameters, lr=0.05, momentum=0.5),
 }
 
 

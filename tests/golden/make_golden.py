@@ -41,6 +41,8 @@ THEIR_OPTIMIZERS: dict[str, Callable[[Any], torch.optim.Optimizer]] = {
     "sgd_momentum": lambda tensors: torch.optim.SGD(tensors, lr=0.1, momentum=0.9, weight_decay=0.01),
     "sgd_nesterov": lambda tensors: torch.optim.SGD(tensors, lr=0.1, momentum=0.9, nesterov=True),
     "adam": lambda tensors: torch.optim.Adam(tensors, lr=0.05, weight_decay=0.01),
+    "adamw": lambda tensors: torch.optim.AdamW(tensors, lr=0.05, weight_decay=0.1),
+    "rmsprop": lambda tensors: torch.optim.RMSprop(tensors, lr=0.05, momentum=0.5),
 }
 
 THEIR_CURVE_OPTIMIZERS: dict[str, Callable[[Any], torch.optim.Optimizer]] = {

@@ -1,8 +1,6 @@
 """Every layer beside PyTorch's, over random settings: result, gradient of the input and of every parameter."""
 
-import ast
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,32 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-import cnn_core
-from cnn_core import BatchNorm2d, Conv2d, Flatten, GlobalAvgPool2d, Linear, MaxPool2d, Module, ReLU
+from cnn_core import BatchNorm2d, Conv2d, Flatten, GlobalAvgPool2d, Linear, MaxPool2d, ReLU
 from tests.core.arrays import examples, normal, randomize
 from tests.core.conv_cases import ConvCase, PoolCase, conv_cases, pool_cases
 from tests.parity.compare import assert_same, assert_same_step, both_dtypes, load_values, tensor
 
-OF_NETWORKS = {"test_networks.py", "test_training_curves.py"}  # there a layer's fault can hide behind another's
-
 seeds = st.integers(0, 10**6)
 counts = st.integers(1, 4)
 image_shapes = st.tuples(st.integers(1, 5), counts, st.integers(1, 7), st.integers(1, 7))  # (N, C, H, W)
-
-
-def imported_from_cnn_core(file: Path) -> set[str]:
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module == "cnn_core"]
-    return {alias.name for node in imports for alias in node.names}
-
-
-def test_every_layer_has_a_test_here() -> None:
-    exported = {name: getattr(cnn_core, name) for name in cnn_core.__all__}
-    layers = {name for name, what in exported.items() if isinstance(what, type) and issubclass(what, Module)}
-    files = [file for file in Path(__file__).parent.glob("test_*.py") if file.name not in OF_NETWORKS]
-    tested = set().union(*map(imported_from_cnn_core, files))  # an import that nothing uses is refused by ruff
-    containers = {"Module", "Sequential"}  # no arithmetic of their own
-    assert layers - containers - tested == set()
 
 
 def conv_beside(case: ConvCase, dtype: npt.DTypeLike) -> None:
