@@ -1,5 +1,7 @@
 """Mean of every channel."""
 
+import numpy as np
+
 from cnn_core.layout import Array, batch_first, batch_last
 from cnn_core.module import Module
 
@@ -9,7 +11,6 @@ class GlobalAvgPool2d(Module):
 
     Source: Lin et al., "Network In Network", 2014, section 3.2.
 
-    >>> import numpy as np
     >>> GlobalAvgPool2d()(np.arange(8.0).reshape(1, 2, 2, 2))
     array([[1.5, 5.5]])
     """
@@ -23,11 +24,17 @@ class GlobalAvgPool2d(Module):
         if x.ndim != 4:
             raise ValueError(f"GlobalAvgPool2d needs (N, C, H, W), got {x.shape}")
         self.remember(x.shape)
-        return batch_first(self.buffers.contiguous(batch_last(x)).mean(axis=(0, 2)))  # (H, C, W, N) → (C, N)
+        n, c, height, width = x.shape
+        columns, y = self.buffers.empty((c, width, n), x.dtype), self.buffers.empty((c, n), x.dtype)
+        np.add.reduce(batch_last(x), axis=0, out=columns)  # (H, C, W, N) → (C, W, N)
+        np.add.reduce(columns, axis=1, out=y)  # one axis at a time: for both, NumPy would allocate
+        y /= height * width
+        return batch_first(y)
 
     def input_gradient(self, dy: Array) -> Array:
         """dx = dy / (H·W) at every pixel."""
         n, c, height, width = self.recall()[0]
-        dx = self.buffers.empty((height, c, width, n), dy.dtype)
-        dx[...] = (batch_last(dy) / (height * width))[:, None]  # (C, N) → (H, C, W, N)
+        share, dx = self.buffers.empty((c, n), dy.dtype), self.buffers.empty((height, c, width, n), dy.dtype)
+        np.divide(batch_last(dy), height * width, out=share)
+        dx[...] = share[:, None]  # (C, N) → (H, C, W, N)
         return batch_first(dx)
