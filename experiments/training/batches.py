@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from cnn_core import Buffers
 from cnn_core.layout import batch_first, batch_last
-from experiments.data.dataset import Images
-from experiments.training.augmentation import Augment
+from experiments.data.dataset import Bytes, Images
+from experiments.training.augmentation import Augment, Places
 
 
 class Batch(NamedTuple):
@@ -37,9 +38,19 @@ def batches(
         order: indices of the images; as they lie if not given.
         augment: what is done to the pixels of a batch before they are converted.
     """
+    buffers = Buffers()
     for start in range(0, len(images), size):
         chosen = slice(start, start + size) if order is None else order[start : start + size]
-        taken = images.pixels[chosen] if augment is None else augment(images.pixels[chosen], chosen)
-        pixels = batch_last(taken)  # (N, C, H, W) → (H, C, W, N)
-        x = np.multiply(pixels, scale, dtype=dtype, order="C")
+        taken = _take(images.pixels, chosen, buffers)
+        pixels = batch_last(taken if augment is None else augment(taken, chosen))  # (N, C, H, W) → (H, C, W, N)
+        x = buffers.empty(pixels.shape, dtype)
+        np.multiply(pixels, scale, out=x, dtype=dtype)
         yield Batch(batch_first(x), images.labels[chosen].astype(np.int64))
+
+
+def _take(pixels: Bytes, chosen: Places, buffers: Buffers) -> Bytes:
+    """The chosen images: a view of a slice, a copy of others."""
+    if isinstance(chosen, slice):
+        return pixels[chosen]
+    taken: Bytes = buffers.empty((len(chosen), *pixels.shape[1:]), pixels.dtype)
+    return np.take(pixels, chosen, axis=0, out=taken, mode="clip")  # "raise" would copy what it takes once more

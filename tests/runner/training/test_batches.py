@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from experiments.training.batches import batches
+from tests.core.allocations import peak
 from tests.runner.training.data import images
 
 
@@ -72,3 +73,17 @@ def test_images_are_never_changed_or_shared(order: np.ndarray | None) -> None:
         batch.x[...] = -1
         batch.labels[...] = -1
     assert (source.pixels.tobytes(), source.labels.tobytes()) == before
+
+
+def test_memory_of_a_batch_is_used_again_once_nobody_holds_it() -> None:
+    source, order = images(2000, shape=(1, 28, 28)), np.random.default_rng(0).permutation(2000)
+    supply = batches(source, size=256, scale=1.0, dtype="float32", order=order)
+    for _ in range(3):
+        next(supply)
+    assert peak(lambda: next(supply)) < 2**16  # a batch is 800 kB; NumPy converts it by the 32
+
+
+def test_batch_that_somebody_holds_never_changes() -> None:
+    source, order = images(40), np.random.default_rng(0).permutation(40)
+    held = list(batches(source, size=4, scale=1.0, dtype="float32", order=order))
+    assert np.array_equal(np.concatenate([batch.x for batch in held]), source.pixels[order])
