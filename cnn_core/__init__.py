@@ -44,6 +44,7 @@ from cnn_core.schedules.schedule import Schedule
 from cnn_core.schedules.step import StepSchedule
 from cnn_core.sequential import Sequential
 from cnn_core.state import load_state, save_state
+from cnn_core.summary import LayerSummary, Summary, summary
 
 __all__ = [
     "GELU",
@@ -61,6 +62,7 @@ __all__ = [
     "Dropout",
     "Flatten",
     "GlobalAvgPool2d",
+    "LayerSummary",
     "LeakyReLU",
     "Linear",
     "MaxPool2d",
@@ -76,6 +78,7 @@ __all__ = [
     "Sigmoid",
     "Statistic",
     "StepSchedule",
+    "Summary",
     "Tanh",
     "accuracy",
     "clip_gradient_norm",
@@ -88,4 +91,5 @@ __all__ = [
     "residual_net",
     "save_state",
     "simple_cnn",
+    "summary",
 ]

@@ -69,6 +69,13 @@ class Module:
         """Return ∂L/∂x only."""
         raise NotImplementedError
 
+    def multiply_adds(self, output_shape: tuple[int, ...]) -> int:  # noqa: ARG002  # layers with weights need it
+        """How many products a forward pass adds up for one image, given its result's (C, H, W) or (F,).
+
+        As usual, only those with weights count: convolutions and fully connected layers, without their biases.
+        """
+        return 0
+
     def remember(self, *what: Any) -> None:
         """Keep what the backward pass needs, in training; evaluation keeps nothing."""
         self._remembered = what if self.training else None
@@ -115,6 +122,12 @@ class Module:
     def children(self) -> dict[str, "Module"]:
         """The modules directly within this one, by name."""
         return {name: member for name, member in vars(self).items() if isinstance(member, Module)}
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, "Module"]]:
+        """Yield `("", this module)`, `("conv1", Module)`, `("stage1.conv1", Module)` and so on: all there are."""
+        yield prefix, self
+        for name, module in self.children().items():
+            yield from module.named_modules(f"{prefix}.{name}" if prefix else name)
 
     def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
         """Yield `("conv1.weight", Parameter)` and so on, in the order of construction."""

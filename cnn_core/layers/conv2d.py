@@ -1,5 +1,6 @@
 """Two-dimensional convolution (a correlation, as everywhere in the field)."""
 
+from math import prod
 from typing import Literal
 
 import numpy as np
@@ -108,6 +109,10 @@ class Conv2d(Module):
         dx = self.buffers.empty(input_shape, np.result_type(dy, w))
         correlate_input_gradient(dy, w, self.kernel, out=dx, buffers=self.buffers)
         return batch_first(dx)
+
+    def multiply_adds(self, output_shape: tuple[int, ...]) -> int:
+        """C/G·kh·kw for every element of the result."""
+        return self.weight.value.size // len(self.weight.value) * prod(output_shape)
 
 
 def _side(kernel: int, stride: int, dilation: int, padding: int | Literal["same"]) -> Side:

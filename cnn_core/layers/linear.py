@@ -1,5 +1,7 @@
 """Fully connected layer."""
 
+from math import prod
+
 import numpy as np
 import numpy.typing as npt
 
@@ -18,6 +20,10 @@ class Linear(Module):
     >>> layer(np.ones((5, 3), np.float32)).shape
     (5, 2)
     """
+
+    def multiply_adds(self, output_shape: tuple[int, ...]) -> int:
+        """`in` for every element of the result."""
+        return self.weight.value.size // len(self.weight.value) * prod(output_shape)
 
     def __init__(
         self,
