@@ -25,6 +25,8 @@ from cnn_core import (
     Sequential,
     Sigmoid,
     Tanh,
+    cnn_bn,
+    residual_net,
     simple_cnn,
 )
 from tests.core.arrays import Array, normal, randomize
@@ -105,6 +107,16 @@ def _simple_cnn(dtype: npt.DTypeLike) -> Module:
     return simple_cnn((2, 6, 7), 4, channels=[3, 2], pool=2, hidden_size=5, rng=rng, dtype=dtype)
 
 
+def _cnn_bn(dtype: npt.DTypeLike) -> Module:
+    rng = np.random.default_rng(0)
+    net = cnn_bn((2, 6, 7), 4, channels=[3, 2], blocks=2, dropout=0.2, rng=rng, dtype=dtype)
+    return Redrawn(net=net)
+
+
+def _residual_net(dtype: npt.DTypeLike) -> Module:
+    return residual_net((2, 6, 7), 4, channels=[2, 3], rng=np.random.default_rng(0), dtype=dtype)
+
+
 CASES = {
     "conv": Case(_conv, (2, 6, 7)),
     "conv with padding and stride": Case(_padded_conv, (2, 6, 7)),
@@ -132,6 +144,8 @@ CASES = {
     "residual with shortcut": Case(_residual_with_shortcut, (2, 6, 7)),
     "sequential": Case(_conv_then_linear, (2, 6, 7)),
     "simple_cnn": Case(_simple_cnn, (2, 6, 7)),
+    "cnn_bn": Case(_cnn_bn, (2, 6, 7)),
+    "residual_net": Case(_residual_net, (2, 6, 7)),
 }
 
 every_layer = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())

@@ -25,6 +25,7 @@ from cnn_core import (
     Tanh,
     complex_step_gradient,
     gradient_errors,
+    lenet5,
     simple_cnn,
 )
 from tests.core.arrays import EXACT, Array, distance, examples, normal, randomize
@@ -117,9 +118,20 @@ def test_flatten(shape: tuple[int, ...], seed: int) -> None:
     assert_gradients_right(Flatten(), normal(seed, *shape))
 
 
-@pytest.mark.parametrize("name", ["sequential", "simple_cnn"])
+@pytest.mark.parametrize("name", ["sequential", "simple_cnn", "cnn_bn", "residual_net"])
 def test_sequential(name: str) -> None:
     assert_gradients_right(CASES[name].build(), CASES[name].x(seed=3, count=2))
+
+
+def test_lenet5() -> None:
+    net = lenet5((1, 12, 13), 3, rng=np.random.default_rng(0), dtype=np.float64)
+    x = normal(2, 2, 1, 12, 13)
+    few = net.layers["fc3"]  # a check of all 61,706 weights would take minutes
+    assert_gradients_right(few, normal(3, 2, 84))
+    g = normal(4, 2, 3)
+    expected = complex_step_gradient(lambda moved: complex((g * net.forward(moved)).sum()), x)
+    net.forward(x)
+    assert distance(net.input_gradient(g), expected) <= EXACT
 
 
 def test_simple_cnn_of_three_blocks_with_stride() -> None:
