@@ -18,7 +18,7 @@ class ModelConfig:
 
 @dataclass
 class SimpleCNNConfig(ModelConfig):
-    """[conv → pool → ReLU]ⁿ → fc → ReLU → fc, see `cnn_core.models.simple_cnn`."""
+    """See `cnn_core.models.simple_cnn`."""
 
     channels: list[int]
     kernel_size: int
@@ -26,6 +26,32 @@ class SimpleCNNConfig(ModelConfig):
     padding: int
     pool: int
     hidden_size: int
+
+
+@dataclass
+class LeNet5Config(ModelConfig):
+    """See `cnn_core.models.lenet5`; its sizes are those of the paper."""
+
+
+@dataclass
+class StagedConfig(ModelConfig):
+    """Blocks of convolutions in stages, with a mean over the image at the end."""
+
+    channels: list[int]
+    blocks: int
+    dropout: float
+
+
+@dataclass
+class CnnBnConfig(StagedConfig):
+    """See `cnn_core.models.cnn_bn`."""
+
+    kernel_size: int
+
+
+@dataclass
+class ResidualNetConfig(StagedConfig):
+    """See `cnn_core.models.residual_net`."""
 
 
 @dataclass
@@ -259,7 +285,12 @@ class Config:
 
 
 ALTERNATIVES: dict[str, dict[str, type]] = {
-    "model": {"simple_cnn": SimpleCNNConfig},
+    "model": {
+        "simple_cnn": SimpleCNNConfig,
+        "lenet5": LeNet5Config,
+        "cnn_bn": CnnBnConfig,
+        "residual_net": ResidualNetConfig,
+    },
     "optimizer": {"sgd": SGDConfig, "rmsprop": RMSpropConfig, "adam": AdamConfig, "adamw": AdamWConfig},
     "schedule": {
         "constant": ConstantScheduleConfig,

@@ -1,20 +1,29 @@
 """What values are possible, alone and together. Types have been checked before; nothing has been written yet."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from difflib import get_close_matches
+from functools import partial
 
+from cnn_core.models.cnn_bn import cnn_bn_maps
+from cnn_core.models.lenet5 import lenet5_features
+from cnn_core.models.residual_net import residual_net_maps
 from cnn_core.models.simple_cnn import simple_cnn_features
 from experiments.config.schema import (
     ALTERNATIVES,
     AdamConfig,
+    CnnBnConfig,
     Config,
     CosineScheduleConfig,
+    ImageShape,
     JoblibConfig,
+    LeNet5Config,
     OneCycleScheduleConfig,
+    ResidualNetConfig,
     RMSpropConfig,
     SGDConfig,
     SimpleCNNConfig,
+    StagedConfig,
     StepScheduleConfig,
     SyntheticConfig,
     TransformationsConfig,
@@ -79,31 +88,47 @@ def _names(config: Config) -> Iterator[str]:
 
 
 def _model(config: Config) -> Iterator[str]:
-    model = config.model
-    if not isinstance(model, SimpleCNNConfig):
-        return
+    match config.model:
+        case SimpleCNNConfig() as model:
+            yield from _simple_cnn(model, config)
+        case LeNet5Config():
+            yield from _fits(config, (), lenet5_features)
+        case CnnBnConfig() as model:
+            yield from _staged(model)
+            yield from _at_least(1, "model.kernel_size", model.kernel_size)
+            yield from _fits(config, ("channels",), partial(cnn_bn_maps, channels=model.channels or [1]))
+        case ResidualNetConfig() as model:
+            yield from _staged(model)
+            yield from _fits(config, ("channels",), partial(residual_net_maps, channels=model.channels or [1]))
+
+
+def _simple_cnn(model: SimpleCNNConfig, config: Config) -> Iterator[str]:
     if not model.channels or min(model.channels) < 1:
         yield f"model.channels={model.channels}: must name at least one convolution, each of 1 channel or more"
+    sizes = ("kernel_size", "stride", "padding", "pool")
     for key, least in (("kernel_size", 1), ("stride", 1), ("padding", 0), ("pool", 1), ("hidden_size", 1)):
         yield from _at_least(least, f"model.{key}", getattr(model, key))
     if min(model.kernel_size, model.stride, model.pool) >= 1 and model.padding >= 0:
-        yield from _geometry(model, config)
+        numbers = {key: getattr(model, key) for key in sizes}
+        yield from _fits(config, sizes, partial(simple_cnn_features, channels=model.channels or [1], **numbers))
 
 
-def _geometry(model: SimpleCNNConfig, config: Config) -> Iterator[str]:
+def _staged(model: StagedConfig) -> Iterator[str]:
+    if not model.channels or min(model.channels) < 1:
+        yield f"model.channels={model.channels}: must name at least one stage, each of 1 channel or more"
+    yield from _at_least(1, "model.blocks", model.blocks)
+    yield from _in_unit_interval("model.dropout", model.dropout)
+
+
+def _fits(config: Config, keys: tuple[str, ...], geometry: Callable[[ImageShape], object]) -> Iterator[str]:
+    """Whether something is left of an image at every layer; the keys are those that decide it."""
+    shape = config.data.image_shape()
     try:
-        simple_cnn_features(
-            config.data.image_shape(),
-            channels=model.channels or [1],
-            kernel_size=model.kernel_size,
-            stride=model.stride,
-            padding=model.padding,
-            pool=model.pool,
-        )
+        geometry(shape)
     except ValueError as error:
-        keys = ("kernel_size", "stride", "padding", "pool")
-        values = ", ".join(f"{key}={getattr(model, key)}" for key in keys)
-        yield f"model.{values} on {config.data.name}'s images of {config.data.image_shape()}: {error}"
+        values = ", ".join(f"{key}={getattr(config.model, key)}" for key in keys)
+        named = f"model.{values}" if keys else f"model={config.model.name}"
+        yield f"{named} on {config.data.name}'s images of {shape}: {error}"
 
 
 def _optimizer(config: Config) -> Iterator[str]:

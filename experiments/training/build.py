@@ -16,23 +16,29 @@ from cnn_core import (
     Schedule,
     Sequential,
     StepSchedule,
+    cnn_bn,
+    lenet5,
+    residual_net,
     simple_cnn,
 )
 from experiments.config.schema import (
     AdamConfig,
     AdamWConfig,
     AugmentationConfig,
+    CnnBnConfig,
     Config,
     ConstantScheduleConfig,
     CosineScheduleConfig,
     DataConfig,
     DigitsConfig,
     FashionMnistConfig,
+    LeNet5Config,
     Mnist5kConfig,
     MnistConfig,
     NoAugmentationConfig,
     OneCycleScheduleConfig,
     OptimizerConfig,
+    ResidualNetConfig,
     RMSpropConfig,
     ScheduleConfig,
     SGDConfig,
@@ -81,19 +87,44 @@ def build_dataset(data: DataConfig, seed: int) -> Dataset:
 
 def build_model(config: Config) -> Sequential:
     """Build the network with its first weights, a function of the seed alone."""
+    shape, classes = config.data.image_shape(), config.data.class_count()
+    rng, dtype = stream(config.seed, "weights"), np.dtype(config.trainer.dtype)
     match config.model:
         case SimpleCNNConfig() as model:
             return simple_cnn(
-                config.data.image_shape(),
-                config.data.class_count(),
+                shape,
+                classes,
                 channels=model.channels,
                 kernel_size=model.kernel_size,
                 stride=model.stride,
                 padding=model.padding,
                 pool=model.pool,
                 hidden_size=model.hidden_size,
-                rng=stream(config.seed, "weights"),
-                dtype=np.dtype(config.trainer.dtype),
+                rng=rng,
+                dtype=dtype,
+            )
+        case LeNet5Config():
+            return lenet5(shape, classes, rng=rng, dtype=dtype)
+        case CnnBnConfig() as model:
+            return cnn_bn(
+                shape,
+                classes,
+                channels=model.channels,
+                blocks=model.blocks,
+                kernel_size=model.kernel_size,
+                dropout=model.dropout,
+                rng=rng,
+                dtype=dtype,
+            )
+        case ResidualNetConfig() as model:
+            return residual_net(
+                shape,
+                classes,
+                channels=model.channels,
+                blocks=model.blocks,
+                dropout=model.dropout,
+                rng=rng,
+                dtype=dtype,
             )
         case model:
             raise TypeError(f"no network is built from {type(model).__name__}")

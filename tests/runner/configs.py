@@ -7,11 +7,14 @@ from typing import Any
 from experiments.config.schema import (
     AdamConfig,
     AdamWConfig,
+    CnnBnConfig,
     Config,
     ConstantScheduleConfig,
     CosineScheduleConfig,
+    LeNet5Config,
     NoAugmentationConfig,
     OneCycleScheduleConfig,
+    ResidualNetConfig,
     RMSpropConfig,
     SerialConfig,
     SGDConfig,
@@ -60,6 +63,18 @@ def small_config(outputs: Path, **changes: Any) -> Config:
         force=False,
     )
     return changed(config, {key.replace("__", "."): value for key, value in changes.items()})
+
+
+def lenet5() -> LeNet5Config:
+    return LeNet5Config("lenet5")
+
+
+def cnn_bn(**changes: Any) -> CnnBnConfig:
+    return replace(CnnBnConfig("cnn_bn", channels=[2], blocks=1, dropout=0.2, kernel_size=3), **changes)
+
+
+def residual_net(**changes: Any) -> ResidualNetConfig:
+    return replace(ResidualNetConfig("residual_net", channels=[2], blocks=1, dropout=0.2), **changes)
 
 
 def sgd(**changes: Any) -> SGDConfig:

@@ -57,7 +57,7 @@ GROUPS = {
     "optimizer": {"sgd", "rmsprop", "adam", "adamw"},
     "schedule": {"constant", "step", "cosine", "one_cycle"},
     "launcher": {"serial", "joblib"},
-    "model": {"simple_cnn"},
+    "model": {"simple_cnn", "lenet5", "cnn_bn", "residual_net"},
     "experiment": {"seed"},
 }
 

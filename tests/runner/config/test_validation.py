@@ -7,7 +7,21 @@ import pytest
 
 from experiments.config.schema import Config, DigitsConfig, JoblibConfig, ModelConfig, OptimizerConfig, ScheduleConfig
 from experiments.config.validation import ConfigError, validate
-from tests.runner.configs import adam, adamw, changed, cosine, one_cycle, rmsprop, sgd, shifts, small_config, step
+from tests.runner.configs import (
+    adam,
+    adamw,
+    changed,
+    cnn_bn,
+    cosine,
+    lenet5,
+    one_cycle,
+    residual_net,
+    rmsprop,
+    sgd,
+    shifts,
+    small_config,
+    step,
+)
 
 NAN, INF = float("nan"), float("inf")
 
@@ -59,6 +73,14 @@ IMPOSSIBLE: list[tuple[str, Any, str]] = [
     ("schedule.name", "step", "is set by schedule=…, one of constant, step, cosine, one_cycle"),
 ]
 # which settings, key, impossible value, what the answer must say of it
+IMPOSSIBLE_STAGES: list[tuple[str, Any, str]] = [
+    ("model.channels", [], "at least one stage"),
+    ("model.channels", [4, 0], "each of 1 channel or more"),
+    ("model.blocks", 0, "must be at least 1"),
+    ("model.dropout", 1.0, "must lie in [0, 1)"),
+    ("model.dropout", -0.1, "must lie in [0, 1)"),
+    ("model.dropout", NAN, "must lie in [0, 1)"),
+]
 IMPOSSIBLE_ELSEWHERE: list[tuple[OptimizerConfig | ScheduleConfig, str, float, str]] = [
     *[
         (optimizer, *fault)
@@ -102,6 +124,10 @@ IMPOSSIBLE_AUGMENTATION: list[tuple[str, float, str]] = [  # of images of 6×7
     ("augmentation.cutout", 7, "must be at most the shorter side of synthetic's images of 6×7"),
 ]
 POSSIBLE: list[dict[str, Any]] = [
+    {"model": cnn_bn(channels=[2, 2], blocks=3, kernel_size=9, dropout=0.99)},  # 6 → 3 → 1
+    {"model": residual_net(channels=[2, 2, 2], blocks=2, dropout=0.0)},  # 6 → 3 → 2
+    {"model": residual_net(channels=[2]), "data.height": 1, "data.width": 2},
+    {"model": lenet5(), "data.height": 12, "data.width": 12},
     {"optimizer.momentum": 0.0},
     {"optimizer.weight_decay": 0.0},
     {"optimizer.nesterov": True},
@@ -175,6 +201,41 @@ def test_possible_value_passes(changes: dict[str, Any], tmp_path: Path) -> None:
     if "model.kernel_size" in changes:
         changes = {"model.pool": 1, **changes}
     validate(changed(small_config(tmp_path), changes))
+
+
+@pytest.mark.parametrize("model", [cnn_bn(), residual_net()], ids=["cnn_bn", "residual_net"])
+@pytest.mark.parametrize(("key", "value", "rule"), IMPOSSIBLE_STAGES)
+def test_impossible_value_of_a_staged_network_is_named_with_its_rule(
+    key: str, value: Any, rule: str, model: ModelConfig, tmp_path: Path
+) -> None:
+    (line,) = faults(changed(small_config(tmp_path, model=model), {key: value}))
+    assert line.startswith(f"{key}={value}: ")
+    assert rule in line
+
+
+def test_kernel_of_cnn_bn_has_a_tap(tmp_path: Path) -> None:
+    assert faults(small_config(tmp_path, model=cnn_bn(kernel_size=0))) == ["model.kernel_size=0: must be at least 1"]
+
+
+@pytest.mark.parametrize(
+    ("model", "height", "start", "reason"),
+    [
+        (lenet5(), 11, "model=lenet5", "LeNet-5 needs images of at least 12×12, got 11×13"),
+        (
+            cnn_bn(channels=[2] * 4),
+            15,
+            "model.channels=[2, 2, 2, 2]",
+            "stage 4 of 4: pooling by 2 leaves nothing of 1×1",
+        ),
+        (residual_net(channels=[2] * 5), 13, "model.channels=[2, 2, 2, 2, 2]", "stage 5 of 5: one pixel is left"),
+    ],
+    ids=["lenet5", "cnn_bn", "residual_net"],
+)
+def test_network_that_leaves_nothing_of_an_image_is_refused(
+    model: ModelConfig, height: int, start: str, reason: str, tmp_path: Path
+) -> None:
+    (line,) = faults(small_config(tmp_path, model=model, data__height=height, data__width=13))
+    assert line.startswith(f"{start} on synthetic's images of (1, {height}, 13): {reason}")
 
 
 def test_nesterov_needs_momentum(tmp_path: Path) -> None:

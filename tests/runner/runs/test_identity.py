@@ -12,7 +12,7 @@ from experiments.config.leaves import leaves
 from experiments.config.schema import Config, JoblibConfig
 from experiments.runs import identity as module
 from experiments.runs.identity import WITHOUT_EFFECT, code_digest, identity
-from tests.runner.configs import adam, changed, one_cycle, shifts, small_config
+from tests.runner.configs import adam, changed, cnn_bn, one_cycle, residual_net, shifts, small_config
 
 # Written down by hand: these say where and how, not what. Whatever else there is decides the result.
 SCHEMA = "experiments/config/schema.py"  # it says what a key means, such as the shape of an image
@@ -42,7 +42,8 @@ def configs(outputs: Path) -> list[Config]:
         "launcher": JoblibConfig("joblib", 2),
         "augmentation": shifts(),
     }
-    return [small_config(outputs), small_config(outputs, **others)]
+    staged = [small_config(outputs, model=model) for model in (cnn_bn(), residual_net())]
+    return [small_config(outputs), small_config(outputs, **others), *staged]
 
 
 def keys(config: Config) -> list[str]:

@@ -6,7 +6,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnn_core import SGD, Adam, AdamW, ConstantSchedule, CosineSchedule, OneCycleSchedule, RMSprop, StepSchedule
+from cnn_core import (
+    SGD,
+    Adam,
+    AdamW,
+    ConstantSchedule,
+    CosineSchedule,
+    Dropout,
+    OneCycleSchedule,
+    Residual,
+    RMSprop,
+    Sequential,
+    StepSchedule,
+)
 from experiments.config.schema import (
     AdamConfig,
     AugmentationConfig,
@@ -26,7 +38,20 @@ from experiments.training.build import (
     build_plan,
     build_schedule,
 )
-from tests.runner.configs import adam, adamw, cosine, one_cycle, rmsprop, sgd, shifts, small_config, step
+from tests.runner.configs import (
+    adam,
+    adamw,
+    cnn_bn,
+    cosine,
+    lenet5,
+    one_cycle,
+    residual_net,
+    rmsprop,
+    sgd,
+    shifts,
+    small_config,
+    step,
+)
 
 
 def test_model_has_the_shapes_that_follow_from_its_settings(tmp_path: Path) -> None:
@@ -56,6 +81,49 @@ def test_model_has_the_shapes_that_follow_from_its_settings(tmp_path: Path) -> N
 )
 def test_stride_padding_and_pool_arrive(changes: dict[str, int], features: int, tmp_path: Path) -> None:
     assert build_model(small_config(tmp_path, **changes)).state_dict()["fc1.weight"].shape == (8, features)
+
+
+def test_lenet5_follows_the_images(tmp_path: Path) -> None:
+    config = small_config(tmp_path, model=lenet5(), data__channels=3, data__height=12, data__width=20, data__classes=5)
+    shapes = {name: value.shape for name, value in build_model(config).state_dict().items()}
+    assert shapes["conv1.weight"] == (6, 3, 5, 5)
+    assert shapes["fc1.weight"] == (120, 16 * 1 * 3)  # 12×20 → 6×10 → 2×6 → 1×3
+    assert shapes["fc3.weight"] == (5, 84)
+
+
+def test_all_settings_of_cnn_bn_arrive(tmp_path: Path) -> None:
+    model = build_model(small_config(tmp_path, model=cnn_bn(channels=[3, 5], blocks=2, dropout=0.3, kernel_size=5)))
+    shapes = {name: value.shape for name, value in model.state_dict().items()}
+    assert {name: shape for name, shape in shapes.items() if len(shape) == 4} == {
+        "stage1.conv1.weight": (3, 1, 5, 5),
+        "stage1.conv2.weight": (3, 3, 5, 5),
+        "stage2.conv1.weight": (5, 3, 5, 5),
+        "stage2.conv2.weight": (5, 5, 5, 5),
+    }
+    assert shapes["fc.weight"] == (3, 5)
+    assert dropped(model) == 0.3
+
+
+def test_all_settings_of_the_residual_net_arrive(tmp_path: Path) -> None:
+    model = build_model(small_config(tmp_path, model=residual_net(channels=[3, 5], blocks=2, dropout=0.4)))
+    blocks = {name for name, inner in model.named_modules() if isinstance(inner, Residual)}
+    assert blocks == {"stage1.block1", "stage1.block2", "stage2.block1", "stage2.block2"}
+    assert model.state_dict()["stage2.block2.branch.conv2.weight"].shape == (5, 5, 3, 3)
+    assert dropped(model) == 0.4
+
+
+def dropped(model: Sequential) -> float:
+    layer = model.layers["dropout"]
+    assert isinstance(layer, Dropout)
+    return layer.rate
+
+
+@pytest.mark.parametrize("model", [lenet5(), cnn_bn(), residual_net()], ids=["lenet5", "cnn_bn", "residual_net"])
+def test_every_network_has_the_trainers_type_and_starts_from_the_seed(model: ModelConfig, tmp_path: Path) -> None:
+    common = {"model": model, "trainer__dtype": "float64", "data__height": 12, "data__width": 12}
+    first, other = (build_model(small_config(tmp_path, seed=seed, **common)).state_dict() for seed in (0, 1))
+    assert {value.dtype for value in first.values()} == {np.dtype("float64")}
+    assert not any(np.array_equal(first[name], other[name]) for name in first if first[name].ndim > 1)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
