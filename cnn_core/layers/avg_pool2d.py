@@ -44,7 +44,7 @@ class AvgPool2d(Module):
                 y[rows] += other[rows]
             y[rows] /= 1 + len(others)
 
-        for_each(block, blocks(len(y), x.nbytes // len(y)))
+        for_each(block, blocks(len(y), x.nbytes // len(y)), work=3 * x.nbytes)
         self.remember(x.shape)
         return batch_first(y)
 
@@ -67,5 +67,6 @@ class AvgPool2d(Module):
                     window[rows] += share
 
         # Windows that overlap share pixels: one thread alone.
-        for_each(block, blocks(len(dy), dx.nbytes // len(dy)) if disjoint else [slice(len(dy))])
+        cut = blocks(len(dy), dx.nbytes // len(dy)) if disjoint else [slice(len(dy))]
+        for_each(block, cut, work=2 * dx.nbytes)
         return batch_first(dx)

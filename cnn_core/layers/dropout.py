@@ -54,7 +54,11 @@ class Dropout(Module):
         drawn = self.buffers.empty(x.shape, np.float32)
         kept = self.buffers.empty(x.shape, np.bool_)
         self._rng.random(out=drawn, dtype=np.float32)
-        for_each(lambda rows: np.greater_equal(drawn[rows], self.rate, out=kept[rows]), blocks_of(kept))
+
+        def block(rows: slice) -> None:
+            np.greater_equal(drawn[rows], self.rate, out=kept[rows])
+
+        for_each(block, blocks_of(drawn), work=drawn.nbytes)
         self.remember(kept)
         return batch_first(self._scaled(x, kept))
 
@@ -70,5 +74,5 @@ class Dropout(Module):
             y[rows] *= x[rows]
             y[rows] *= 1 / (1 - self.rate)
 
-        for_each(block, blocks_of(y))
+        for_each(block, blocks_of(y), work=6 * y.nbytes)
         return y

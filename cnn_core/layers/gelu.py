@@ -44,7 +44,7 @@ class GELU(Module):
         """dx = dy · (Φ(x) + x·φ(x)), φ = Φ' being the normal density."""
         (slope,), dy = self.recall(), batch_last(dy)
         dx = self.buffers.empty(slope.shape, dy.dtype)
-        for_each(lambda rows: np.multiply(slope[rows], dy[rows], out=dx[rows]), blocks_of(dx))
+        for_each(lambda rows: np.multiply(slope[rows], dy[rows], out=dx[rows]), blocks_of(dx), work=3 * dx.nbytes)
         return batch_first(dx)
 
 

@@ -34,7 +34,7 @@ class LeakyReLU(Module):
             np.multiply(x[rows], self.negative_slope, out=y[rows])
             np.maximum(x[rows], y[rows], out=y[rows])
 
-        for_each(block, blocks_of(x))
+        for_each(block, blocks_of(x), work=5 * x.nbytes)
         self.remember(y)
         return batch_first(y)
 
@@ -50,5 +50,5 @@ class LeakyReLU(Module):
             np.maximum(dx[rows], self.negative_slope, out=dx[rows])
             dx[rows] *= dy[rows]
 
-        for_each(block, blocks_of(dx))
+        for_each(block, blocks_of(dx), work=7 * dx.nbytes)
         return batch_first(dx)

@@ -43,5 +43,5 @@ class Sigmoid(Module):
             dx[rows] *= y[rows]
             dx[rows] *= dy[rows]
 
-        for_each(block, blocks_of(dx))
+        for_each(block, blocks_of(dx), work=8 * dx.nbytes)
         return batch_first(dx)

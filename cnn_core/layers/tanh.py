@@ -32,5 +32,5 @@ class Tanh(Module):
             np.subtract(1, dx[rows], out=dx[rows])
             dx[rows] *= dy[rows]
 
-        for_each(block, blocks_of(dx))
+        for_each(block, blocks_of(dx), work=7 * dx.nbytes)
         return batch_first(dx)
