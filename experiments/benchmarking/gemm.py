@@ -6,7 +6,7 @@ from time import perf_counter
 import numpy as np
 
 from cnn_core import Conv2d, Linear, Sequential
-from experiments.benchmarking.nets import IMAGE
+from experiments.benchmarking.nets import IMAGE, layers
 
 _SIDES = (512, 1024, 2048)  # of square matrices, large enough for any BLAS to do its best
 _LEAST_REPETITIONS = 3
@@ -52,7 +52,7 @@ def _forward_multiply_adds(net: Sequential) -> list[int]:
     """An image's, of every layer that has weights to multiply with: each weight as often as there are positions."""
     net.evaluate()
     y, counts = np.zeros((1, *IMAGE), np.float32), list[int]()
-    for layer in net.layers.values():
+    for _, layer in layers(net):
         y = layer(y)
         if isinstance(layer, Conv2d | Linear):
             positions = y[0, 0].size  # (1, O, P, Q) → P·Q, (1, O) → 1

@@ -1,12 +1,12 @@
 """The networks that are measured, and the batches they are measured on."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from cnn_core import BatchNorm2d, Conv2d, GlobalAvgPool2d, Linear, MaxPool2d, ReLU, Sequential, simple_cnn
+from cnn_core import Module, Sequential, cnn_bn, simple_cnn
 from cnn_core.layout import batch_first, batch_last
 
 IMAGE = (1, 28, 28)  # C, H, W
@@ -47,20 +47,19 @@ def build_net(name: str) -> Sequential:
         case "b":
             return simple_cnn(IMAGE, CLASSES, channels=[16, 32], pool=2, rng=rng)
         case "c":
-            return _batch_norm_net([32, 64, 128], rng)
+            return cnn_bn(IMAGE, CLASSES, channels=[32, 64, 128], rng=rng)
         case _:
             raise ValueError(f"nets are {', '.join(NETS)}, got {name}")
 
 
-def _batch_norm_net(channels: list[int], rng: np.random.Generator) -> Sequential:
-    """[conv → batch norm → max pool → ReLU] a number of channels, then global mean → fc1.
+def layers(net: Sequential, prefix: str = "") -> Iterator[tuple[str, Module]]:
+    """All layers in the order of the forward pass, those of a network within the network by its name and theirs.
 
-    Pooling before ReLU is the same function as after it, on a quarter of the elements.
+    >>> [name for name, _ in layers(build_net("c"))][:5]
+    ['stage1.conv1', 'stage1.norm1', 'stage1.pool', 'stage1.relu1', 'stage2.conv1']
     """
-    layers: dict[str, Any] = {}
-    for number, (inputs, outputs) in enumerate(zip([IMAGE[0], *channels], channels, strict=False), start=1):
-        layers[f"conv{number}"] = Conv2d(inputs, outputs, 3, padding="same", bias=False, rng=rng)
-        layers[f"norm{number}"] = BatchNorm2d(outputs)
-        layers[f"pool{number}"] = MaxPool2d(2)
-        layers[f"relu{number}"] = ReLU()
-    return Sequential(**layers, mean=GlobalAvgPool2d(), fc1=Linear(channels[-1], CLASSES, rng=rng))
+    for name, layer in net.layers.items():
+        if isinstance(layer, Sequential):
+            yield from layers(layer, f"{prefix}{name}.")
+        else:
+            yield prefix + name, layer

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from cnn_core import SGD, CrossEntropyLoss, Sequential, parallel
 from experiments.benchmarking.measuring import Lap
-from experiments.benchmarking.nets import Images
+from experiments.benchmarking.nets import Images, layers
 from experiments.benchmarking.work import BACKWARD, FORWARD, INFERENCE, LOSS, LR, STEP, TRAINING, part
 
 
@@ -14,6 +14,7 @@ class NumpyWork:
 
     def __init__(self, net: Sequential, images: Images, threads: int) -> None:
         self._net, self._images, self._threads = net, images, threads
+        self._layers = list(layers(net))
         self._loss = CrossEntropyLoss()
         self._optimizer = SGD(net.parameters(), lr=LR)
 
@@ -37,13 +38,13 @@ class NumpyWork:
     def train_by_layer(self, lap: Lap) -> None:
         """As `Sequential` does."""
         x = self._images.pixels
-        for name, layer in self._net.layers.items():
+        for name, layer in self._layers:
             x = layer.forward(x)
             lap(part(FORWARD, name))
         self._loss.forward(x, self._images.labels)
         dy = self._loss.backward()
         lap(LOSS)
-        (first_name, first), *others = self._net.layers.items()
+        (first_name, first), *others = self._layers
         for name, layer in reversed(others):
             dy = layer.backward(dy)
             layer.forget()
@@ -62,6 +63,6 @@ class NumpyWork:
     def infer_by_layer(self, lap: Lap) -> None:
         """As `Sequential` does."""
         x = self._images.pixels
-        for name, layer in self._net.layers.items():
+        for name, layer in self._layers:
             x = layer.forward(x)
             lap(part(INFERENCE, name))

@@ -26,6 +26,7 @@ class PyTorchWork:
     def __init__(self, net: Sequential, images: Images, threads: int, memory_format: str) -> None:
         self._threads, chosen = threads, FORMATS[memory_format]
         self.net = translated(net).to(memory_format=chosen)
+        self._layers = {name: self.net.get_submodule(name) for name in layer_names(net)}
         self._pixels = torch.from_numpy(images.pixels.copy(order="C")).to(memory_format=chosen)
         self._labels = torch.from_numpy(images.labels)
         self._loss = torch.nn.CrossEntropyLoss()
@@ -50,7 +51,7 @@ class PyTorchWork:
         """In one graph, as ever; a layer's backward pass ends when the gradient of its input is there."""
         outputs: dict[str, Any] = {}
         y = self._pixels
-        for name, layer in self.net.named_children():
+        for name, layer in self._layers.items():
             y = outputs[name] = layer(y)
             lap(part(FORWARD, name))
         loss = self._loss(y, self._labels)
@@ -71,25 +72,40 @@ class PyTorchWork:
     def infer_by_layer(self, lap: Lap) -> None:
         """A forward pass."""
         y = self._pixels
-        for name, layer in self.net.named_children():
+        for name, layer in self._layers.items():
             y = layer(y)
             lap(part(INFERENCE, name))
 
 
 def translated(net: Sequential) -> Any:
     """The same function with the same weights and names, in the order its users write: ReLU before pooling."""
-    names = list(net.layers)
-    for i, (name, following) in enumerate(pairwise(net.layers)):
-        if isinstance(net.layers[name], MaxPool2d) and isinstance(net.layers[following], ReLU):
-            names[i : i + 2] = following, name
-    made = torch.nn.Sequential(OrderedDict((name, _translated_layer(net.layers[name])) for name in names))
+    made = _translated_layer(net)
     weights = {name: torch.from_numpy(array) for name, array in net.state_dict().items()}
     made.load_state_dict(made.state_dict() | weights)  # PyTorch's batch norm also counts its batches
     return made
 
 
+def layer_names(net: Sequential, prefix: str = "") -> list[str]:
+    """The names of all layers, as `experiments.benchmarking.nets.layers` has them, in the order of the translation."""
+    names = []
+    for name, layer in _in_users_order(net):
+        names += layer_names(layer, f"{prefix}{name}.") if isinstance(layer, Sequential) else [prefix + name]
+    return names
+
+
+def _in_users_order(net: Sequential) -> list[tuple[str, Module]]:
+    members = list(net.layers.items())
+    for i, ((_, layer), (_, following)) in enumerate(pairwise(net.layers.items())):
+        if isinstance(layer, MaxPool2d) and isinstance(following, ReLU):
+            members[i], members[i + 1] = members[i + 1], members[i]
+    return members
+
+
 def _translated_layer(layer: Module) -> Any:  # noqa: PLR0911  # one a layer
     match layer:
+        case Sequential():
+            members = {name: _translated_layer(member) for name, member in _in_users_order(layer)}
+            return torch.nn.Sequential(OrderedDict(members))
         case Conv2d():
             (outputs, inputs, *size), padding = layer.weight.value.shape, layer.kernel.rows.before
             return torch.nn.Conv2d(inputs, outputs, size, padding=padding, bias=layer.bias is not None)

@@ -93,7 +93,7 @@ def _naive(benchmark: Benchmark) -> Iterable[Table]:
 def _limit(benchmark: Benchmark) -> Table:
     """A training step's time beside that of its multiply-adds alone."""
     rate = benchmark.gemm_rate
-    table = _table(f"training at the limit: np.matmul's {rate / 1e9:.0f} billion multiply-adds a second")
+    table = _table(f"the limit: {rate / 1e9:.0f} billion multiply-adds a second")
     for title in ("net", "batch", "threads", "limit, ms", "ours reaches", "PyTorch"):
         table.add_column(title, justify="right")
     for result in benchmark.results:
