@@ -39,7 +39,11 @@ def _wholes(results: list[Result]) -> Table:
         cell, aim = result.cell, goal(result.cell)
         cells = [cell.net, f"{cell.batch}", f"{cell.threads}", f"≤ {aim:.2f}" if aim else _NONE]
         for whole in WHOLES:
-            cells += [_milliseconds(result, whole), _theirs(result, whole), _against(result.ratio(whole), aim)]
+            cells += [
+                _milliseconds(result.seconds(OURS, whole).median),
+                _theirs(result, whole),
+                _against(result.ratio(whole), aim),
+            ]
         last_of_net = i + 1 < len(results) and results[i + 1].cell.net != cell.net
         table.add_row(*cells, end_section=last_of_net)
     return table
@@ -115,16 +119,20 @@ def _sized(cell: Cell) -> str:
     return f"batch {cell.batch}, {cell.threads} thread{'s' if cell.threads > 1 else ''}"
 
 
-def _milliseconds(result: Result, whole: str) -> str:
-    return f"{result.seconds(OURS, whole).median * 1e3:.2f}"
+def _milliseconds(seconds: float) -> str:
+    """Four digits.
+
+    >>> _milliseconds(0.0123), _milliseconds(1.5)
+    ('12.30', '1500')
+    """
+    return f"{seconds * 1e3:#.4g}".rstrip(".")
 
 
 def _theirs(result: Result, whole: str) -> str:
     opponent = result.opponent(whole)
     if opponent is None:
         return _NONE
-    mark = "*" if opponent == "channels_last" else " "
-    return f"{result.seconds(opponent, whole).median * 1e3:.2f}{mark}"
+    return _milliseconds(result.seconds(opponent, whole).median) + ("*" if opponent == "channels_last" else " ")
 
 
 def _against(ratio: Spread | None, aim: float | None) -> str:
