@@ -4,9 +4,10 @@ import numpy as np
 import numpy.typing as npt
 
 from cnn_core.layers.batch_norm2d import BatchNorm2d, channel_sums
-from cnn_core.layers.max_pool2d import MaxPool2d
-from cnn_core.layout import Array, batch_first, batch_last
+from cnn_core.layout import Array, batch_first, batch_last, pair
+from cnn_core.max_pooling import max_pool, max_pool_gradient
 from cnn_core.parallel import blocks_of, for_each
+from cnn_core.windows import Side
 
 
 class BatchNormMaxPool2d(BatchNorm2d):
@@ -36,7 +37,7 @@ class BatchNormMaxPool2d(BatchNorm2d):
         dtype: npt.DTypeLike = np.float32,
     ) -> None:
         super().__init__(channels, eps=eps, momentum=momentum, dtype=dtype)
-        self.pool = MaxPool2d(kernel_size)
+        self.rows, self.columns = map(Side, pair(kernel_size), pair(kernel_size))
 
     def forward(self, x: Array) -> Array:
         """`(N, C, H, W)` → `(N, C, P, Q)`.
@@ -49,12 +50,13 @@ class BatchNormMaxPool2d(BatchNorm2d):
         falling = slope.real < 0
         if falling.any():
             x = np.multiply(x, np.where(falling, -1, 1), out=self.buffers.empty(x.shape, x.dtype))
-        largest = batch_last(self.pool.forward(batch_first(x.reshape(image.shape))))  # (P, C, Q, N)
+        image = x.reshape(image.shape)  # (H, C, W·N) → (H, C, W, N)
+        largest, larger = max_pool(image, self.rows, self.columns, marked=self.training, buffers=self.buffers)
         pooled = largest.reshape(*largest.shape[:2], -1)  # (P, C, Q, N) → (P, C, Q·N)
         if falling.any():
             pooled *= np.where(falling, -1, 1)
         if self.training:
-            self.remember(*self.recall(), pooled)
+            self.remember(*self.recall(), pooled, larger, image.shape)
         y = self.buffers.empty(pooled.shape, np.result_type(pooled, slope, offset))
         np.multiply(pooled, slope, out=y)
         np.add(y, offset, out=y)
@@ -62,15 +64,17 @@ class BatchNormMaxPool2d(BatchNorm2d):
 
     def _sums(self, dy: Array) -> tuple[Array, Array]:
         """dγ and dβ, to which only the largest x contribute."""
-        _, mean, deviation, pooled = self.recall()
+        _, mean, deviation, pooled, *_ = self.recall()
         products, sums = channel_sums(self.buffers.contiguous(batch_last(dy)).reshape(pooled.shape), pooled)
         return (products - mean * sums) / deviation, sums
 
     def _input_gradient(self, dy: Array, d_gamma: Array, d_beta: Array) -> Array:
         """dx as in `BatchNorm2d`, from the gradient that the pooling hands back."""
         x, slope, offset, scale = self._line_of_gradient(d_gamma, d_beta)
-        image = batch_last(self.pool.input_gradient(dy))  # (H, C, W, N), nobody else's
-        dx = image.reshape(x.shape, copy=False)
+        *_, larger, input_shape = self.recall()
+        image = self.buffers.empty(input_shape, dy.dtype)  # (H, C, W, N)
+        max_pool_gradient(batch_last(dy), larger, self.rows, self.columns, out=image, buffers=self.buffers)
+        dx = image.reshape(x.shape)  # (H, C, W, N) → (H, C, W·N)
 
         def block(rows: slice) -> None:
             line = self.buffers.empty(x[rows].shape, dx.dtype)
