@@ -43,9 +43,9 @@ def main(words: list[str] | None = None) -> int:
     arguments.add_argument(
         "--seconds",
         type=_seconds,
-        default=15.0,
+        default=14.0,
         metavar="S",
-        help="for each net, batch size and number of threads (15)",
+        help="for each net, batch size and number of threads (default: 14)",
     )
     arguments.add_argument(
         "--output",
