@@ -3,7 +3,7 @@
 import argparse
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from pathlib import Path
 from typing import TypeVar
@@ -20,7 +20,7 @@ from experiments.command_line import carried_out, plain_parser
 from experiments.config.places import checkout
 from experiments.errors import UserError
 from experiments.files import write_json
-from experiments.terminal import print_table, progress, stderr, stdout
+from experiments.terminal import print_table, stderr, stdout
 
 Choice = TypeVar("Choice")
 
@@ -62,8 +62,7 @@ def _benchmark(chosen: argparse.Namespace) -> None:
     threads = _possible(chosen.threads)
     chosen.output.parent.mkdir(parents=True, exist_ok=True)
     cells = [Cell(*choice) for choice in product(chosen.nets, chosen.batches, threads)]
-    watched = progress(cells, total=len(cells), label="measuring")
-    benchmark = run_benchmark(watched, chosen.seconds)
+    benchmark = run_benchmark(_announced(cells), chosen.seconds)
     _say(described(benchmark.machine))
     for table in tables(benchmark):
         print_table(table)
@@ -73,6 +72,14 @@ def _benchmark(chosen: argparse.Namespace) -> None:
     write_json(chosen.output, record(benchmark))
     draw_chart(benchmark.results, described(benchmark.machine), picture)
     _say(f"{chosen.output}\n{picture}")
+
+
+def _announced(cells: Sequence[Cell]) -> Iterator[Cell]:
+    """Say what is measured next; a progress bar would be drawn by a thread of its own, in the way of the others."""
+    for number, cell in enumerate(cells, start=1):
+        line = f"{number} of {len(cells)}: net ({cell.net}), batch {cell.batch}, threads {cell.threads}"
+        stderr.print(line, markup=False, highlight=False)
+        yield cell
 
 
 def _say(text: str) -> None:

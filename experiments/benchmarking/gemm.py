@@ -5,8 +5,8 @@ from time import perf_counter
 
 import numpy as np
 
-from cnn_core import Conv2d, Linear, Sequential
-from experiments.benchmarking.nets import IMAGE, layers
+from cnn_core import Sequential, summary
+from experiments.benchmarking.nets import IMAGE
 
 _SIDES = (512, 1024, 2048)  # of square matrices, large enough for any BLAS to do its best
 _LEAST_REPETITIONS = 3
@@ -44,17 +44,5 @@ def training_multiply_adds(net: Sequential) -> int:
     >>> training_multiply_adds(build_net("a"))  # 3·(8·9·28·28 + 6272·128 + 128·10) - 8·9·28·28
     2525184
     """
-    counts = _forward_multiply_adds(net)
+    counts = [layer.multiply_adds for layer in summary(net, IMAGE).layers if layer.multiply_adds]
     return 3 * sum(counts) - counts[0]
-
-
-def _forward_multiply_adds(net: Sequential) -> list[int]:
-    """An image's, of every layer that has weights to multiply with: each weight as often as there are positions."""
-    net.evaluate()
-    y, counts = np.zeros((1, *IMAGE), np.float32), list[int]()
-    for _, layer in layers(net):
-        y = layer(y)
-        if isinstance(layer, Conv2d | Linear):
-            positions = y[0, 0].size  # (1, O, P, Q) → P·Q, (1, O) → 1
-            counts.append(layer.weight.value.size * positions)
-    return counts

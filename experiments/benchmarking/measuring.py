@@ -26,7 +26,7 @@ class Contestant:
 
     Attributes:
         ready: the context it runs in, entered anew for every burst.
-        repeat: does its work once, and calls `lap(part)` at the end of each part of it.
+        repeat: does its work once, and calls `lap(part)` at the end of each part of it; a part may consist of several.
     """
 
     ready: Callable[[], AbstractContextManager[object]]
@@ -70,30 +70,30 @@ def alternate(
 
 def _burst(contestant: Contestant, clock: Callable[[], float]) -> dict[str, list[float]]:
     """By part, how long each repetition of it took."""
-    watch = _Stopwatch(clock)
+    seconds: dict[str, list[float]] = {}
     with contestant.ready():
         contestant.repeat(lambda _: None)
         begun, repetitions = clock(), 0
         while repetitions < _LEAST_REPETITIONS or clock() - begun < _BURST_SECONDS:
-            watch.start()
+            watch = _Stopwatch(clock)
             contestant.repeat(watch.lap)
+            for part, elapsed in watch.seconds.items():
+                seconds.setdefault(part, []).append(elapsed)
             repetitions += 1
-    return watch.laps
+    return seconds
 
 
 class _Stopwatch:
-    """Times from lap to lap; what it takes to note them down is in none."""
+    """Times one repetition from lap to lap; what it takes to note them down is in none."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        self.laps: dict[str, list[float]] = {}
+        self.seconds: dict[str, float] = {}
         self._clock = clock
-
-    def start(self) -> None:
-        self._last = self._clock()
+        self._last = clock()
 
     def lap(self, part: str) -> None:
-        seconds = self._clock() - self._last
-        self.laps.setdefault(part, []).append(seconds)
+        elapsed = self._clock() - self._last
+        self.seconds[part] = self.seconds.get(part, 0.0) + elapsed
         self._last = self._clock()
 
 

@@ -1,7 +1,6 @@
 """PyTorch at work, eager, in one of its two memory formats. The only file that imports it, itself imported late."""
 
 import time
-from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from functools import cache
@@ -10,12 +9,22 @@ from typing import Any
 
 import torch
 
-from cnn_core import BatchNorm2d, Conv2d, Flatten, GlobalAvgPool2d, Linear, MaxPool2d, Module, ReLU, Sequential
+from cnn_core import (
+    BatchNorm2d,
+    BatchNormMaxPool2d,
+    Conv2d,
+    Flatten,
+    GlobalAvgPool2d,
+    Linear,
+    MaxPool2d,
+    Module,
+    ReLU,
+    Sequential,
+)
 from experiments.benchmarking.measuring import Lap
-from experiments.benchmarking.nets import Images
+from experiments.benchmarking.nets import Images, layers
 from experiments.benchmarking.work import BACKWARD, FORWARD, INFERENCE, LOSS, LR, STEP, TRAINING, part
 
-VERSION = str(torch.__version__)
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 _ASLEEP_SECONDS = 0.05  # after which no thread of an idle PyTorch is awake
 
@@ -25,8 +34,8 @@ class PyTorchWork:
 
     def __init__(self, net: Sequential, images: Images, threads: int, memory_format: str) -> None:
         self._threads, chosen = threads, FORMATS[memory_format]
-        self.net = translated(net).to(memory_format=chosen)
-        self._layers = {name: self.net.get_submodule(name) for name in layer_names(net)}
+        self.layers = translated(net)
+        self.net = torch.nn.Sequential(*(layer for _, layer in self.layers)).to(memory_format=chosen)
         self._pixels = torch.from_numpy(images.pixels.copy(order="C")).to(memory_format=chosen)
         self._labels = torch.from_numpy(images.labels)
         self._loss = torch.nn.CrossEntropyLoss()
@@ -49,17 +58,17 @@ class PyTorchWork:
 
     def train_by_layer(self, lap: Lap) -> None:
         """In one graph, as ever; a layer's backward pass ends when the gradient of its input is there."""
-        outputs: dict[str, Any] = {}
-        y = self._pixels
-        for name, layer in self._layers.items():
-            y = outputs[name] = layer(y)
+        y, outputs = self._pixels, []
+        for name, layer in self.layers:
+            y = layer(y)
+            outputs.append(y)
             lap(part(FORWARD, name))
         loss = self._loss(y, self._labels)
-        for before, name in pairwise(outputs):
-            outputs[before].register_hook(lambda _, name=name: lap(part(BACKWARD, name)))
+        for output, (name, _) in zip(outputs, self.layers[1:], strict=False):
+            output.register_hook(lambda _, name=name: lap(part(BACKWARD, name)))
         y.register_hook(lambda _: lap(LOSS))
         loss.backward()
-        lap(part(BACKWARD, next(iter(outputs))))
+        lap(part(BACKWARD, self.layers[0][0]))
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
         lap(STEP)
@@ -72,58 +81,52 @@ class PyTorchWork:
     def infer_by_layer(self, lap: Lap) -> None:
         """A forward pass."""
         y = self._pixels
-        for name, layer in self._layers.items():
+        for name, layer in self.layers:
             y = layer(y)
             lap(part(INFERENCE, name))
 
 
-def translated(net: Sequential) -> Any:
-    """The same function with the same weights and names, in the order its users write: ReLU before pooling."""
-    made = _translated_layer(net)
-    weights = {name: torch.from_numpy(array) for name, array in net.state_dict().items()}
-    made.load_state_dict(made.state_dict() | weights)  # PyTorch's batch norm also counts its batches
+def translated(net: Sequential) -> list[tuple[str, Any]]:
+    """The same function with the same weights, in the order its users write: ReLU before pooling.
+
+    Returns:
+        PyTorch's layers, each with the name of the layer of ours whose work it does.
+    """
+    made = [(name, one) for name, layer in layers(net) for one in _translations(layer)]
+    for i, ((_, layer), (_, following)) in enumerate(pairwise(made)):
+        if isinstance(layer, torch.nn.MaxPool2d) and isinstance(following, torch.nn.ReLU):
+            made[i], made[i + 1] = made[i + 1], made[i]
     return made
 
 
-def layer_names(net: Sequential, prefix: str = "") -> list[str]:
-    """The names of all layers, as `experiments.benchmarking.nets.layers` has them, in the order of the translation."""
-    names = []
-    for name, layer in _in_users_order(net):
-        names += layer_names(layer, f"{prefix}{name}.") if isinstance(layer, Sequential) else [prefix + name]
-    return names
-
-
-def _in_users_order(net: Sequential) -> list[tuple[str, Module]]:
-    members = list(net.layers.items())
-    for i, ((_, layer), (_, following)) in enumerate(pairwise(net.layers.items())):
-        if isinstance(layer, MaxPool2d) and isinstance(following, ReLU):
-            members[i], members[i + 1] = members[i + 1], members[i]
-    return members
-
-
-def _translated_layer(layer: Module) -> Any:  # noqa: PLR0911  # one a layer
+def _translations(layer: Module) -> list[Any]:
     match layer:
-        case Sequential():
-            members = {name: _translated_layer(member) for name, member in _in_users_order(layer)}
-            return torch.nn.Sequential(OrderedDict(members))
         case Conv2d():
             (outputs, inputs, *size), padding = layer.weight.value.shape, layer.kernel.rows.before
-            return torch.nn.Conv2d(inputs, outputs, size, padding=padding, bias=layer.bias is not None)
-        case BatchNorm2d():
-            return torch.nn.BatchNorm2d(layer.weight.value.size, eps=layer.eps, momentum=layer.momentum)
-        case MaxPool2d():
-            return torch.nn.MaxPool2d(layer.rows.kernel)
-        case ReLU():
-            return torch.nn.ReLU()
-        case Flatten():
-            return torch.nn.Flatten()
-        case GlobalAvgPool2d():
-            return torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+            bias = layer.bias is not None
+            return [_weighted(torch.nn.Conv2d(inputs, outputs, size, padding=padding, bias=bias), layer)]
         case Linear():
             outputs, inputs = layer.weight.value.shape
-            return torch.nn.Linear(inputs, outputs)
+            return [_weighted(torch.nn.Linear(inputs, outputs), layer)]
+        case BatchNorm2d():
+            made = torch.nn.BatchNorm2d(layer.weight.value.size, eps=layer.eps, momentum=layer.momentum)
+            pools = [layer.pool] if isinstance(layer, BatchNormMaxPool2d) else []
+            return [_weighted(made, layer), *(torch.nn.MaxPool2d(pool.rows.kernel) for pool in pools)]
+        case MaxPool2d():
+            return [torch.nn.MaxPool2d(layer.rows.kernel)]
+        case GlobalAvgPool2d():
+            return [torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()]
+        case ReLU() | Flatten():
+            return [getattr(torch.nn, type(layer).__name__)()]
         case _:
             raise TypeError(f"{type(layer).__name__} has no translation")
+
+
+def _weighted(made: Any, layer: Module) -> Any:
+    """A layer of PyTorch's with the weights of ours."""
+    weights = {name: torch.from_numpy(array) for name, array in layer.state_dict().items()}
+    made.load_state_dict(made.state_dict() | weights)  # PyTorch's batch norm also counts its batches
+    return made
 
 
 @cache

@@ -117,6 +117,18 @@ def test_parts_are_timed_from_lap_to_lap() -> None:
     assert found["ours"] == {"forward": [1.0] * ROUNDS, "backward": [2.0] * ROUNDS, "step": [0.5] * ROUNDS}
 
 
+def test_laps_of_one_name_are_one_part() -> None:
+    clock = Clock()
+
+    def repeat(lap: Lap) -> None:
+        for part, seconds in (("norm", 1.0), ("relu", 2.0), ("norm", 0.5)):
+            clock.sleep(seconds)
+            lap(part)
+
+    found = measured({"ours": Contestant(nullcontext, repeat)}, clock)
+    assert found["ours"] == {"norm": [1.5] * ROUNDS, "relu": [2.0] * ROUNDS}
+
+
 def test_noting_a_lap_down_is_in_no_lap() -> None:
     clock = Clock(tick=1.0)  # looking at it takes a second
 
