@@ -50,9 +50,13 @@ class Buffers:
             return _aligned(block, shape, dtype)
 
     def contiguous(self, x: Array) -> Array:
-        """The array itself where its elements lie in the order of its axes, else a copy that does."""
+        """The array where its elements lie in the order of its axes, else a copy that does; its strides say so too.
+
+        NumPy calls memory contiguous whatever the stride along a side of one is, but views made from strides need that
+        one as well.
+        """
         if x.flags.c_contiguous:
-            return x
+            return x.reshape(-1).reshape(x.shape)
         copy = self.empty(x.shape, x.dtype)
         copy[...] = x
         return copy

@@ -38,7 +38,7 @@ class Unrolled:
         self.kernel = kernel
         self.output_rows = kernel.rows.positions(x.shape[0])
         if kernel == Kernel(Side(1, kernel.rows.stride), Side(1)) and x.flags.c_contiguous:
-            self._array = x[None, None, :, None]  # (H, C, W, N) → (G, 1, H, kw, C', W, N)
+            self._array = buffers.contiguous(x)[None, None, :, None]  # (H, C, W, N) → (G, 1, H, kw, C', W, N)
         else:
             self._array = self._unroll(x, buffers)
 

@@ -1,5 +1,6 @@
 """Every layer against the loops of `naive`, over random shapes, dtypes and memory layouts."""
 
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -20,15 +21,17 @@ both_dtypes = pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, EXAC
 every_layout = pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS.keys())
 
 
-def assert_conv_equals_loops(case: ConvCase, x: Array, *, tolerance: float = EXACT) -> None:
+def assert_conv_equals_loops(
+    case: ConvCase, x: Array, *, tolerance: float = EXACT, layout: Callable[[Array], Array] = np.asarray
+) -> None:
     layer = case.layer(x.dtype)
     assert layer.bias is not None
     w, geometry = layer.weight.value, (case.stride, case.padding, case.dilation, case.groups)
     y = naive.conv_forward(x, w, layer.bias.value, *geometry)
-    assert distance(layer.forward(x), y) <= tolerance
+    assert distance(layer.forward(layout(x)), y) <= tolerance
     dy = normal(99, *y.shape, dtype=x.dtype)
     dx, dw, db = naive.conv_backward(x, w, dy, *geometry)
-    assert distance(layer.backward(dy), dx) <= tolerance
+    assert distance(layer.backward(layout(dy)), dx) <= tolerance
     assert distance(layer.weight.grad, dw) <= tolerance
     assert distance(layer.bias.grad, db) <= tolerance
 
@@ -186,6 +189,16 @@ def test_memory_layout_does_not_change_gradients(case: Case, layout: Callable[[A
     found = [layer.backward(layout(dy)), *(parameter.grad for parameter in layer.parameters())]
     for gradient, e in zip(found, expected, strict=True):
         assert distance(gradient, e) <= EXACT
+
+
+@every_layout
+@pytest.mark.parametrize("kernel", [(1, 1), (2, 1), (1, 2), (2, 2)])
+def test_conv_of_sides_of_one(kernel: tuple[int, int], layout: Callable[[Array], Array]) -> None:
+    """NumPy counts memory as contiguous whatever the stride along such a side is."""
+    for n, channels, outputs, p, q in itertools.product((1, 2), repeat=5):
+        x_shape = (n, channels, p + kernel[0] - 1, q + kernel[1] - 1)
+        case = ConvCase(x_shape, outputs, kernel, (1, 1), (0, 0), seed=1)
+        assert_conv_equals_loops(case, case.x(), layout=layout)
 
 
 def test_images_broadcast_from_one_are_taken_as_equal() -> None:
