@@ -48,13 +48,14 @@ class BatchNormMaxPool2d(BatchNorm2d):
         image = self._checked(x)  # (H, C, W, N)
         x, slope, offset = self._normalisation(image)
         falling = slope.real < 0
+        direction = np.where(falling, -1, 1).astype(x.dtype)
         if falling.any():
-            x = np.multiply(x, np.where(falling, -1, 1), out=self.buffers.empty(x.shape, x.dtype))
+            x = np.multiply(x, direction, out=self.buffers.empty(x.shape, x.dtype))
         image = x.reshape(image.shape)  # (H, C, W·N) → (H, C, W, N)
         largest, larger = max_pool(image, self.rows, self.columns, marked=self.training, buffers=self.buffers)
         pooled = largest.reshape(*largest.shape[:2], -1)  # (P, C, Q, N) → (P, C, Q·N)
         if falling.any():
-            pooled *= np.where(falling, -1, 1)
+            pooled *= direction
         if self.training:
             self.remember(*self.recall(), pooled, larger, image.shape)
         y = self.buffers.empty(pooled.shape, np.result_type(pooled, slope, offset))
