@@ -5,7 +5,17 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from cnn_core import BatchNorm2d, Conv2d, GlobalAvgPool2d, Linear, MaxPool2d, ReLU, Sequential, simple_cnn
+from cnn_core import (
+    BatchNorm2d,
+    BatchNormMaxPool2d,
+    Conv2d,
+    GlobalAvgPool2d,
+    Linear,
+    MaxPool2d,
+    ReLU,
+    Sequential,
+    simple_cnn,
+)
 
 
 def pooled(dtype: npt.DTypeLike) -> Sequential:
@@ -15,7 +25,10 @@ def pooled(dtype: npt.DTypeLike) -> Sequential:
 
 
 def normalised(dtype: npt.DTypeLike) -> Sequential:
-    """Twice convolution, batch normalisation, pooling and ReLU, then global average pooling and a linear layer."""
+    """Twice convolution, batch normalisation, pooling and ReLU, then global average pooling and a linear layer.
+
+    The first time normalisation and pooling are two layers, the second time one.
+    """
     rng = np.random.default_rng(1)
     return Sequential(
         conv1=Conv2d(1, 8, 3, padding=1, bias=False, rng=rng, dtype=dtype),
@@ -23,8 +36,7 @@ def normalised(dtype: npt.DTypeLike) -> Sequential:
         pool1=MaxPool2d(2),
         relu1=ReLU(),
         conv2=Conv2d(8, 16, 3, padding=1, bias=False, rng=rng, dtype=dtype),
-        norm2=BatchNorm2d(16, dtype=dtype),
-        pool2=MaxPool2d(2),
+        norm2=BatchNormMaxPool2d(16, 2, dtype=dtype),
         relu2=ReLU(),
         mean=GlobalAvgPool2d(),
         fc=Linear(16, 10, rng=rng, dtype=dtype),

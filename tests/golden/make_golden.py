@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from tests.golden.cases import CURVE_STEPS, CURVES, LAYERS, OPTIMIZERS, SMOOTHIN
 from tests.golden.files import FOLDER, grouped, write
 from tests.parity import networks as their_networks
 from tests.parity.compare import load_values, tensor
+from tests.parity.modules import BatchNormMaxPool2d, Residual
 from tests.parity.training import train
 
 THEIR_LAYERS: dict[str, Callable[[], nn.Module]] = {
@@ -30,10 +32,18 @@ THEIR_LAYERS: dict[str, Callable[[], nn.Module]] = {
     "max_pool2d_overlap": lambda: nn.MaxPool2d((3, 2), stride=(2, 1)),
     "max_pool2d_gaps": lambda: nn.MaxPool2d(2, stride=3),
     "batch_norm2d": lambda: nn.BatchNorm2d(3, momentum=0.3),
+    "batch_norm_max_pool2d": lambda: BatchNormMaxPool2d(3, 2),
+    "avg_pool2d": lambda: nn.AvgPool2d((3, 2), stride=(2, 1)),
     "global_avg_pool2d": lambda: nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()),
     "relu": nn.ReLU,
+    "leaky_relu": lambda: nn.LeakyReLU(0.2),
+    "gelu": nn.GELU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+    "dropout": lambda: nn.Dropout(0.0),
     "flatten": nn.Flatten,
     "linear": lambda: nn.Linear(7, 5),
+    "residual": lambda: Residual(nn.Conv2d(3, 3, 3, padding=1)),
 }
 
 THEIR_OPTIMIZERS: dict[str, Callable[[Any], torch.optim.Optimizer]] = {
@@ -49,6 +59,11 @@ THEIR_CURVE_OPTIMIZERS: dict[str, Callable[[Any], torch.optim.Optimizer]] = {
     "curve_pooled_sgd": lambda tensors: torch.optim.SGD(tensors, lr=0.03, momentum=0.9),
     "curve_normalised_adam": lambda tensors: torch.optim.Adam(tensors, lr=0.003),
 }
+
+
+def seed_of(name: str) -> int:
+    """From the name alone, so that a new case changes no other."""
+    return crc32(name.encode())
 
 
 def single(array: Array) -> Array:
@@ -128,12 +143,12 @@ def make(folder: Path) -> None:
     """Write every file."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Using padding='same' with even kernel lengths")  # PyTorch copies its input
-        for number, name in enumerate(LAYERS):
-            write(name, layer(name, seed=100 * number), folder)
+        for name in LAYERS:
+            write(name, layer(name, seed_of(name)), folder)
     for name, smoothing in SMOOTHINGS.items():
-        write(name, cross_entropy(smoothing, seed=5), folder)
-    for number, name in enumerate(OPTIMIZERS):
-        write(name, optimizer(name, seed=100 * number), folder)
+        write(name, cross_entropy(smoothing, seed_of(name)), folder)
+    for name in OPTIMIZERS:
+        write(name, optimizer(name, seed_of(name)), folder)
     for name in CURVES:
         write(name, curve(name), folder)
 

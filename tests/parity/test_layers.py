@@ -10,9 +10,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from cnn_core import BatchNorm2d, Conv2d, Flatten, GlobalAvgPool2d, Linear, MaxPool2d, ReLU
+from cnn_core import (
+    BatchNorm2d,
+    BatchNormMaxPool2d,
+    Conv2d,
+    Dropout,
+    Flatten,
+    GlobalAvgPool2d,
+    Linear,
+    MaxPool2d,
+    ReLU,
+    Residual,
+)
 from tests.core.arrays import examples, normal, randomize
 from tests.core.conv_cases import ConvCase, PoolCase, conv_cases, pool_cases
+from tests.parity import modules
 from tests.parity.compare import assert_same, assert_same_step, both_dtypes, load_values, tensor
 
 seeds = st.integers(0, 10**6)
@@ -150,6 +162,23 @@ def test_batch_norm2d_in_evaluation_uses_the_statistics_it_is_given(
 
 
 @both_dtypes
+@examples(60)
+@given(case=pool_cases(), settings=norm_settings)
+def test_batch_norm_max_pool2d(case: PoolCase, settings: dict[str, float], dtype: npt.DTypeLike) -> None:
+    """Of windows side by side; half of γ is negative, where the smallest x has the largest result."""
+    n, channels, height, width = case.x_shape
+    layer = BatchNormMaxPool2d(channels, case.kernel, **settings, dtype=dtype)
+    randomize(layer, case.seed)
+    reference = modules.BatchNormMaxPool2d(channels, case.kernel, **settings)
+    load_values(reference, layer)
+    for batch in range(3):
+        x = 1 + 2 * normal(case.seed + batch, 2 + n + batch, channels, height, width)
+        assert_same_step(layer, reference, x.astype(dtype), seed=case.seed + 10 + batch)
+    x = case.x(dtype)
+    assert_same(layer.evaluate()(x), reference.eval()(tensor(x)), "y in evaluation")
+
+
+@both_dtypes
 @examples(20)
 @given(shape=image_shapes, seed=seeds)
 def test_global_avg_pool2d(shape: tuple[int, int, int, int], seed: int, dtype: npt.DTypeLike) -> None:
@@ -182,3 +211,39 @@ def test_linear(count: int, features: tuple[int, int], seed: int, dtype: npt.DTy
     reference = nn.Linear(*features)
     load_values(reference, layer)
     assert_same_step(layer, reference, normal(seed, count, features[0], dtype=dtype))
+
+
+@both_dtypes
+@examples(20)
+@given(shape=st.one_of(image_shapes, st.tuples(counts, counts)), rate=st.sampled_from([0.0, 0.3, 0.9]), seed=seeds)
+def test_dropout(shape: tuple[int, ...], rate: float, seed: int, dtype: npt.DTypeLike) -> None:
+    """No two libraries drop the same: PyTorch is given what ours dropped of ones."""
+    layer, x = Dropout(rate), normal(seed, *shape, dtype=dtype)
+    layer.draw_from(np.random.default_rng(seed))
+    kept = tensor(layer.forward(np.ones(shape, dtype)))
+    assert set(kept.unique().tolist()) <= {0.0, float(np.asarray(1, dtype) * np.asarray(1 / (1 - rate), dtype))}
+    layer.draw_from(np.random.default_rng(seed))
+    assert_same_step(layer, modules.Times(kept), x)
+    assert_same(layer.evaluate()(x), nn.Dropout(rate).eval()(tensor(x)), "y in evaluation")
+    without = Dropout(0.0)
+    without.draw_from(np.random.default_rng(seed))
+    assert_same_step(without, nn.Dropout(0.0), x)
+
+
+@both_dtypes
+@examples(20)
+@given(case=conv_cases(), seed=seeds)
+def test_residual(case: ConvCase, seed: int, dtype: npt.DTypeLike) -> None:
+    """Around a convolution, with no shortcut and with one of a single tap."""
+    channels, x = case.x_shape[1], case.x(dtype)
+    for shortcut in (False, True):
+        rng = np.random.default_rng(seed)
+        layer = Residual(
+            Conv2d(channels, channels, 3, padding=1, rng=rng, dtype=dtype),
+            Conv2d(channels, channels, 1, rng=rng, dtype=dtype) if shortcut else None,
+        )
+        randomize(layer, seed)
+        around = nn.Conv2d(channels, channels, 1) if shortcut else None
+        reference = modules.Residual(nn.Conv2d(channels, channels, 3, padding=1), around)
+        load_values(reference, layer)
+        assert_same_step(layer, reference, x)
