@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cnn_core.layout import Array
-from cnn_core.module import Module
+from cnn_core.module import Module, Parameter
 
 _HEADINGS = ("layer", "kind", "output", "parameters", "multiply-adds")
 
@@ -60,7 +60,7 @@ class Summary:
 def summary(model: Module, input_shape: tuple[int, ...]) -> Summary:
     """Describe a network by sending one image through it, in evaluation; the network is left as it was.
 
-    A module that holds others is described by them: its own name is part of theirs.
+    A module that only holds others is described by them: its own name is part of theirs.
 
     Args:
         model: any module.
@@ -76,11 +76,20 @@ def summary(model: Module, input_shape: tuple[int, ...]) -> Summary:
     >>> table.parameters, table.multiply_adds
     (61706, 416520)
     """
-    modules = dict(model.named_modules())
-    leaves = {name: module for name, module in modules.items() if not module.children()}
-    with _evaluating(modules), _results_of(leaves) as results:
+    layers = dict(_layers(model))
+    with _evaluating(model), _results_of(layers) as results:
         model.forward(np.zeros((1, *input_shape), np.float32))
-    return Summary(tuple(_describe(name, leaves[name], y.shape[1:]) for name, y in results))
+    return Summary(tuple(_describe(name, layers[name], y.shape[1:]) for name, y in results))
+
+
+def _layers(module: Module, prefix: str = "") -> Iterator[tuple[str, Module]]:
+    """What computes rather than arranges: a module with parameters of its own, or with nothing within."""
+    children = module.children()
+    if not children or any(isinstance(member, Parameter) for member in vars(module).values()):
+        yield prefix, module
+        return
+    for name, child in children.items():
+        yield from _layers(child, f"{prefix}.{name}" if prefix else name)
 
 
 def _describe(name: str, layer: Module, output_shape: tuple[int, ...]) -> LayerSummary:
@@ -90,11 +99,10 @@ def _describe(name: str, layer: Module, output_shape: tuple[int, ...]) -> LayerS
 
 
 @contextmanager
-def _evaluating(modules: Mapping[str, Module]) -> Iterator[None]:
+def _evaluating(model: Module) -> Iterator[None]:
     """Let every module compute as in use, then as it did before."""
-    before = [(module, module.training) for module in modules.values()]
-    for module in modules.values():
-        module.training = False
+    before = [(module, module.training) for _, module in model.named_modules()]
+    model.evaluate()
     try:
         yield
     finally:

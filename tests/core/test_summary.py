@@ -5,6 +5,7 @@ import pytest
 
 from cnn_core import (
     BatchNorm2d,
+    BatchNormMaxPool2d,
     Conv2d,
     Dropout,
     Flatten,
@@ -115,6 +116,12 @@ def test_layers_are_listed_as_an_image_meets_them_nested_ones_by_their_path() ->
         ("drop", "Dropout", (2,)),
         ("fc", "Linear", (3,)),
     ]
+
+
+def test_layer_that_uses_another_within_is_one_layer() -> None:
+    net = Sequential(norm=BatchNormMaxPool2d(3, 2))
+    (layer,) = summary(net, (3, 4, 6)).layers
+    assert (layer.name, layer.output_shape, layer.parameters) == ("norm", (3, 2, 3), 6)
 
 
 def test_layer_alone_is_named_by_its_kind() -> None:
