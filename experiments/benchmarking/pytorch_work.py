@@ -109,9 +109,9 @@ def _translations(layer: Module) -> list[Any]:
             outputs, inputs = layer.weight.value.shape
             return [_weighted(torch.nn.Linear(inputs, outputs), layer)]
         case BatchNorm2d():
-            made = torch.nn.BatchNorm2d(layer.weight.value.size, eps=layer.eps, momentum=layer.momentum)
-            pools = [layer.pool] if isinstance(layer, BatchNormMaxPool2d) else []
-            return [_weighted(made, layer), *(torch.nn.MaxPool2d(pool.rows.kernel) for pool in pools)]
+            norm = torch.nn.BatchNorm2d(layer.weight.value.size, eps=layer.eps, momentum=layer.momentum)
+            pools = [torch.nn.MaxPool2d(layer.rows.kernel)] if isinstance(layer, BatchNormMaxPool2d) else []
+            return [_weighted(norm, layer), *pools]
         case MaxPool2d():
             return [torch.nn.MaxPool2d(layer.rows.kernel)]
         case GlobalAvgPool2d():
