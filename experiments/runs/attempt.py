@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from cnn_core import Module, Optimizer
+from cnn_core import Module, Optimizer, Summary, summary
 from experiments.config.leaves import leaves
 from experiments.config.schema import Config, JoblibConfig
 from experiments.data.dataset import Dataset
@@ -40,19 +40,21 @@ from experiments.training.loop import DivergedError, train
 _log = logging.getLogger(__name__)
 
 _IMAGES_DRAWN, _EPOCHS_DRAWN = 8, 3
+_TAGS = ("outcome", "weights.sha256", "data.sha256", "model.parameters", "model.multiply_adds")
 
-Summary = dict[str, Any]
+Result = dict[str, Any]
 
 
 class Attempt:
     """One attempt. The folder is held for it: nobody else writes there."""
 
-    def __init__(self, config: Config, folder: RunFolder, tracked: TrackedRun) -> None:
+    def __init__(self, config: Config, folder: RunFolder, tracked: TrackedRun, *, in_sweep: bool) -> None:
         self._config, self._folder, self._tracked = config, folder, tracked
+        self._lists_layers = not in_sweep  # a table before each of its runs would bury what comes of them
         self._shows_bar = not isinstance(config.launcher, JoblibConfig)  # several at once would overwrite each other
         self._history = History(folder.history)
 
-    def train(self) -> Summary:
+    def train(self) -> Result:
         """Train to the end, and return what the marker then says."""
         write_whole(self._folder.config, yaml.safe_dump(self._shown(), sort_keys=False))
         self._folder.failure.unlink(missing_ok=True)
@@ -61,31 +63,35 @@ class Attempt:
             self._start_tracking(rows)
             dataset = build_dataset(self._config.data, self._config.seed)
             data_digest = dataset.digest()
-            self._tracked.log_tags({"data.sha256": data_digest})
-            _log.info(opening_line(self._folder, dataset, model))
+            network = summary(model, self._config.data.image_shape())
+            costs = {"model.parameters": network.parameters, "model.multiply_adds": network.multiply_adds}
+            self._tracked.log_tags({"data.sha256": data_digest, **{key: str(count) for key, count in costs.items()}})
+            _log.info(opening_line(self._folder, dataset, network))
+            self._show_network(network, log=self._lists_layers and not rows)
             self._draw_augmentation(dataset)
             with arithmetic(self._config):
                 outcome = self._epochs(model, optimizer, dataset, rows)
-            summary: Summary = {
+            result: Result = {
                 "identity": self._folder.identity,
                 "outcome": outcome,
                 "stopped_early": self._stop_reason(rows),
                 "final": rows[-1].metrics | best(rows) if rows else {},
                 "weights.sha256": weights_digest(model),
                 "data.sha256": data_digest,
+                **costs,
             }
             draw_learning_curve(rows, f"run {self._folder.identity} ({outcome})", self._folder.learning_curve)
-            self._finish_tracking(rows, summary)
-            write_json(self._folder.finished, summary)
-        return summary
+            self._finish_tracking(rows, result)
+            write_json(self._folder.finished, result)
+        return result
 
-    def show(self, summary: Summary) -> None:
+    def show(self, result: Result) -> None:
         """Show a finished run in a store that does not show all of it yet."""
         if not self._tracked.complete:
             rows = self._history.rows()
             with self._closed_if_stopped():
                 self._start_tracking(rows)
-                self._finish_tracking(rows, summary)
+                self._finish_tracking(rows, result)
 
     def _take_up(self) -> tuple[Module, Optimizer, list[Row]]:
         """Build model and optimizer, as they were after the last checkpoint, with the epochs it has behind it."""
@@ -138,6 +144,13 @@ class Attempt:
         reason = stop_reason(losses, patience=trainer.patience, min_improvement=trainer.min_improvement)
         return f"after epoch {len(rows)} of {trainer.epochs}: {reason}" if reason else None
 
+    def _show_network(self, network: Summary, *, log: bool) -> None:
+        """Leave the table of layers in the folder, and in the log if asked for."""
+        write_whole(self._folder.network, f"{network}\n")
+        if log:
+            for line in str(network).splitlines():
+                _log.info("  %s", line)
+
     def _draw_augmentation(self, dataset: Dataset) -> None:
         """Show what augmentation does before it does it: one that destroys the images is seen at once."""
         plan = build_plan(self._config)
@@ -171,9 +184,9 @@ class Attempt:
         tracking = replace(self._config.tracking, uri=public(self._config.tracking.uri))
         return asdict(replace(self._config, tracking=tracking))
 
-    def _finish_tracking(self, rows: Sequence[Row], summary: Summary) -> None:
+    def _finish_tracking(self, rows: Sequence[Row], result: Result) -> None:
         folder = self._folder
         last = [replace(rows[-1], metrics=best(rows))] if rows else []
-        tags = {key: summary[key] for key in ("outcome", "weights.sha256", "data.sha256")}
-        files = [folder.config, folder.history, folder.learning_curve, folder.augmentation, folder.log]
+        tags = {key: str(result[key]) for key in _TAGS}
+        files = [folder.config, folder.network, folder.history, folder.learning_curve, folder.augmentation, folder.log]
         self._tracked.finish("FINISHED", tags, last, files)

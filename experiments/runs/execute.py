@@ -53,7 +53,7 @@ def execute(config: Config, *, name: str | None = None, part: SweepPart | None =
             folder.clear()
             tracked.abandon()
         with log_file(folder.log):
-            attempt = Attempt(config, folder, tracked)
+            attempt = Attempt(config, folder, tracked, in_sweep=part is not None)
             summary = folder.summary()
             if summary is None:
                 summary = attempt.train()

@@ -44,6 +44,11 @@ class RunFolder:
         return self.path / "train.log"
 
     @property
+    def network(self) -> Path:
+        """The network's layers, with shapes, parameters and multiply-adds: a table."""
+        return self.path / "summary.txt"
+
+    @property
     def learning_curve(self) -> Path:
         """The picture of the history."""
         return self.path / "learning_curve.png"
@@ -74,8 +79,8 @@ class RunFolder:
 
     def clear(self) -> None:
         """Remove what earlier attempts left; the log goes on."""
-        pictures = (self.learning_curve, self.augmentation)
-        for path in (self.finished, self.history, self.checkpoint, *pictures, self.failure):
+        shown = (self.network, self.learning_curve, self.augmentation)
+        for path in (self.finished, self.history, self.checkpoint, *shown, self.failure):
             path.unlink(missing_ok=True)
 
     @contextmanager

@@ -1,19 +1,18 @@
 """The lines in which a run says what it does."""
 
-from cnn_core import Module
+from cnn_core import Summary
 from experiments.data.dataset import Dataset
 from experiments.runs.folder import RunFolder
 from experiments.training.loop import EpochResult
 
 
-def opening_line(folder: RunFolder, dataset: Dataset, model: Module) -> str:
+def opening_line(folder: RunFolder, dataset: Dataset, network: Summary) -> str:
     """What is trained on what."""
     sizes = [f"{len(dataset.train):,} images to train on"]
     if dataset.validation is not None:
         sizes.append(f"{len(dataset.validation):,} to validate")
     sizes.append(f"{len(dataset.test):,} to test")
-    count = sum(parameter.value.size for parameter in model.parameters())
-    return f"run {folder.identity}: {dataset.name}, {', '.join(sizes)}; {count:,} parameters"
+    return f"run {folder.identity}: {dataset.name}, {', '.join(sizes)}; {network.parameters:,} parameters"
 
 
 def epoch_line(result: EpochResult, epochs: int) -> str:

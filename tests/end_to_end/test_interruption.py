@@ -15,11 +15,16 @@ from tests.runner.doubles import Store
 from tests.runner.stores import make_store
 
 AUGMENTED = ["augmentation=articles", "augmentation.crop=0.8", "augmentation.cutout=2"]
+NETWORKS = {
+    "simple_cnn": [],
+    "cnn_bn": ["model=cnn_bn", "model.channels=[4,6]", "model.blocks=2", "model.dropout=0.3"],
+}
 EPOCHS = 40  # seconds of work: the signal comes after the first and long before the last
 
 
-def words(outputs: Path) -> list[str]:
-    return [*TINY, *AUGMENTED, f"trainer.epochs={EPOCHS}", f"outputs_dir={outputs}"]
+def words(outputs: Path, network: list[str]) -> list[str]:
+    tiny = [word for word in TINY if not (network and word.startswith("model."))]
+    return [*tiny, *network, *AUGMENTED, f"trainer.epochs={EPOCHS}", f"outputs_dir={outputs}"]
 
 
 def only_run(outputs: Path) -> Run:
@@ -30,12 +35,17 @@ def only_run(outputs: Path) -> Run:
     return run
 
 
+@pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS.keys())
 def test_stopped_run_is_closed_and_goes_on_to_the_same_weights(
-    tmp_path: Path, elsewhere: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    network: list[str],
+    tmp_path: Path,
+    elsewhere: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     outputs = tmp_path / "outputs"
     make_store(outputs, tmp_path_factory)
-    process = begin("train", *words(outputs), cwd=elsewhere)
+    process = begin("train", *words(outputs, network), cwd=elsewhere)
     read_until(process.stderr, f"epoch 1/{EPOCHS}")
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=PATIENCE)
@@ -49,9 +59,9 @@ def test_stopped_run_is_closed_and_goes_on_to_the_same_weights(
     done = len((folder / "history.jsonl").read_text().splitlines())
     assert 1 <= done < EPOCHS
 
-    process = begin("train", *words(outputs), cwd=elsewhere)
+    process = begin("train", *words(outputs, network), cwd=elsewhere)
     monkeypatch.setattr("experiments.runs.execute.tracker", lambda *_: Store())
-    undisturbed = execute(composed_config(*words(tmp_path / "undisturbed"))).folder
+    undisturbed = execute(composed_config(*words(tmp_path / "undisturbed", network))).folder
     _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
     assert f"going on after epoch {done}" in err

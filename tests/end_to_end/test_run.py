@@ -61,8 +61,12 @@ def test_command_says_where_everything_is(command: Finished, folder: Path, run: 
     assert third == f"open  python -m experiments.ui --outputs-dir {outputs}"
 
 
-def test_nothing_is_said_but_what_belongs_there(command: Finished) -> None:
-    assert [line[:9] for line in command.stderr.splitlines()[1:]] == ["epoch 1/2", "epoch 2/2"]
+def test_nothing_is_said_but_what_belongs_there(command: Finished, folder: Path) -> None:
+    opening, *lines = command.stderr.splitlines()
+    assert opening.startswith(f"run {folder.name}: synthetic, ")
+    table = [f"  {line}" for line in (folder / "summary.txt").read_text().splitlines()]
+    assert lines[: len(table)] == table
+    assert [line[:9] for line in lines[len(table) :]] == ["epoch 1/2", "epoch 2/2"]
 
 
 def test_nothing_is_written_to_the_current_folder(command: Finished, begun: Command) -> None:
@@ -103,6 +107,9 @@ def test_tags_are_the_promised_ones(run: Run, folder: Path) -> None:
     tags = run.data.tags
     assert tags["identity"] == folder.name
     assert tags["outcome"] == "completed"
+    # of 6×6 pixels: a convolution 1→2, then 72 features to 8 to 3
+    assert tags["model.parameters"] == str((2 * 9 + 2) + (72 * 8 + 8) + (8 * 3 + 3))
+    assert tags["model.multiply_adds"] == str(2 * 9 * 36 + 72 * 8 + 8 * 3)
     assert {len(bytes.fromhex(tags[f"{name}.sha256"])) for name in ("weights", "data", "code")} == {32}
     assert tags["mlflow.runName"] == "synthetic lr=0.1 batch_size=10"
 
@@ -119,6 +126,6 @@ def test_weights_tag_is_the_digest_of_the_final_weights(run: Run, folder: Path) 
 
 def test_artifacts_are_the_runs_files(run: Run, client: MlflowClient, folder: Path, tmp_path: Path) -> None:
     names = {file.path for file in client.list_artifacts(run.info.run_id)}
-    assert names >= {"config.yaml", "history.jsonl", "learning_curve.png", "train.log"}
+    assert names >= {"config.yaml", "summary.txt", "history.jsonl", "learning_curve.png", "train.log"}
     copy = Path(client.download_artifacts(run.info.run_id, "config.yaml", str(tmp_path)))
     assert copy.read_text() == (folder / "config.yaml").read_text()

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import yaml
 
-from cnn_core import SGD, Adam
+from cnn_core import SGD, Adam, Summary
 from experiments.config.leaves import leaves
 from experiments.config.schema import Config
 from experiments.data.dataset import DataError
@@ -28,7 +28,18 @@ from experiments.terminal import progress
 from experiments.training.build import build_model
 from experiments.training.checkpoint import save_checkpoint, weights_digest
 from experiments.training.loop import DivergedError, train
-from tests.runner.configs import adam, adamw, cosine, one_cycle, rmsprop, shifts, small_config, step
+from tests.runner.configs import (
+    adam,
+    adamw,
+    cnn_bn,
+    cosine,
+    one_cycle,
+    residual_net,
+    rmsprop,
+    shifts,
+    small_config,
+    step,
+)
 from tests.runner.doubles import Store
 
 pytestmark = pytest.mark.usefixtures("store")
@@ -104,8 +115,57 @@ def interrupted(config: Config, stop_after: Stop, epochs: int) -> None:
 def test_folder_holds_the_promised_files(outputs: Path) -> None:
     result = execute(small_config(outputs))
     names = {path.name for path in result.folder.path.iterdir()}
-    assert names >= {"config.yaml", "history.jsonl", "checkpoint.npz", "train.log", "learning_curve.png"}
+    promised = {"config.yaml", "summary.txt", "history.jsonl", "checkpoint.npz", "train.log", "learning_curve.png"}
+    assert names >= promised
     assert not [name for name in names if "draft" in name]
+
+
+# Of 6×6 pixels: a convolution 1→2, pooling by 2, then 2·3·3 features to 8 to 3.
+PARAMETERS = (2 * 9 + 2) + (18 * 8 + 8) + (8 * 3 + 3)
+MULTIPLY_ADDS = 2 * 9 * 6 * 6 + 18 * 8 + 8 * 3
+TABLE = f"""\
+layer    kind       output  parameters  multiply-adds
+conv1    Conv2d     2×6×6           20            648
+pool1    MaxPool2d  2×3×3            –              –
+relu1    ReLU       2×3×3            –              –
+flatten  Flatten    18               –              –
+fc1      Linear     8              152            144
+relu2    ReLU       8                –              –
+fc2      Linear     3               27             24
+total                              {PARAMETERS}            {MULTIPLY_ADDS}
+"""
+
+
+def test_network_is_described_layer_by_layer(outputs: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = execute(small_config(outputs)).folder
+    assert folder.network.read_text() == TABLE
+    messages = [record.getMessage() for record in caplog.records]
+    (opening,) = (i for i, message in enumerate(messages) if message.endswith(f"; {PARAMETERS} parameters"))
+    lines = [f"  {line}" for line in TABLE.splitlines()]
+    assert messages[opening + 1 : opening + 1 + len(lines)] == lines
+    log = folder.log.read_text()
+    assert all(f" INFO {line}\n" in log for line in lines)
+
+
+def test_network_is_described_once_and_in_a_sweep_in_the_folder_alone(outputs: Path, stop_after: Stop) -> None:
+    config = small_config(outputs / "stopped")
+    interrupted(config, stop_after, 1)
+    execute(config)
+    assert folder_of(config).log.read_text().count("multiply-adds") == 1
+    part = SweepPart("5eeb", "parent", "optimizer.lr=0.1")
+    folder = execute(small_config(outputs / "sweep"), name="lr=0.1", part=part).folder
+    assert "multiply-adds" not in folder.log.read_text()
+    assert folder.network.read_text() == TABLE
+
+
+def test_describing_the_network_changes_nothing_of_the_run(outputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    changes = {"model": cnn_bn(), "optimizer": adam()}
+    described = small_config(outputs / "described", **changes)
+    execute(described)
+    undescribed = small_config(outputs / "undescribed", **changes)
+    monkeypatch.setattr(attempt, "summary", lambda *_: Summary(()))
+    execute(undescribed)
+    assert digest_of(described) == digest_of(undescribed)
 
 
 def test_everything_stands_before_the_marker_is_written(
@@ -287,6 +347,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "adamw, cosine": {"optimizer": adamw(), "schedule": cosine(warmup_epochs=1.5), "trainer__label_smoothing": 0.1},
     "rmsprop, one_cycle": {"optimizer": rmsprop(clip_norm=0.1), "schedule": one_cycle()},
     "steps": {"schedule": step()},
+    "cnn_bn with dropout": {"model": cnn_bn(channels=[2, 3], blocks=2, dropout=0.3)},
+    "residual_net with dropout, adam": {"model": residual_net(channels=[2, 3], dropout=0.3), "optimizer": adam()},
 }
 
 
@@ -540,8 +602,10 @@ def test_store_shows_the_run_as_it_was(outputs: Path, store: Store) -> None:
         "data.sha256": folder_of(config).summary()["data.sha256"],  # type: ignore[index]
         "weights.sha256": digest_of(config),
         "outcome": "completed",
+        "model.parameters": str(PARAMETERS),
+        "model.multiply_adds": str(MULTIPLY_ADDS),
     }
-    assert set(run.files) >= {"config.yaml", "history.jsonl", "learning_curve.png"}
+    assert set(run.files) >= {"config.yaml", "summary.txt", "history.jsonl", "learning_curve.png"}
     for row in rows(config):
         for key, value in row["metrics"].items():
             assert (key, row["epoch"], row["timestamp_ms"], value) in run.metrics
