@@ -58,7 +58,7 @@ GROUPS = {
     "schedule": {"constant", "step", "cosine", "one_cycle"},
     "launcher": {"serial", "joblib"},
     "model": {"simple_cnn", "lenet5", "cnn_bn", "residual_net"},
-    "experiment": {"seed"},
+    "experiment": {"seed", "mnist", "fashion"},
 }
 
 # The original script's settings; `train_accuracy_images` is the 1000 in its `accuracy(model(x_train[:1000]), …)`.
