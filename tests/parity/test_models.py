@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-import torch
 from torch import nn
 
 from cnn_core import Module, cnn_bn, lenet5, residual_net
 from tests.core.arrays import normal
 from tests.parity.compare import assert_same, both_dtypes, tensor
+from tests.parity.modules import Residual
 
 SHAPE, CLASSES = (2, 15, 14), 4
 
@@ -22,18 +22,6 @@ def named(**layers: nn.Module) -> nn.Sequential:
 
 def mean() -> nn.Module:
     return named(pool=nn.AdaptiveAvgPool2d(1), flatten=nn.Flatten())
-
-
-class Added(nn.Module):  # type: ignore[misc]  # mypy never sees PyTorch
-    def __init__(self, branch: nn.Module, shortcut: nn.Module | None) -> None:
-        super().__init__()
-        self.branch = branch
-        if shortcut is not None:
-            self.shortcut = shortcut
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        around = self.shortcut(x) if "shortcut" in self._modules else x
-        return self.branch(x) + around
 
 
 def torch_lenet5() -> nn.Module:
@@ -78,9 +66,9 @@ def torch_residual_net() -> nn.Module:
             norm2=nn.BatchNorm2d(outputs),
         )
         if stride == 1:
-            return Added(branch, None)
+            return Residual(branch)
         conv = nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False)
-        return Added(branch, named(conv=conv, norm=nn.BatchNorm2d(outputs)))
+        return Residual(branch, named(conv=conv, norm=nn.BatchNorm2d(outputs)))
 
     def stage(inputs: int, outputs: int, stride: int) -> nn.Module:
         first, second = block(inputs, outputs, stride), block(outputs, outputs, 1)
