@@ -3,14 +3,12 @@
 These functions know no parameters and keep nothing; letters as in `cnn_core.layout`.
 """
 
-import itertools
-
 import numpy as np
 
 from cnn_core.buffers import Buffers
 from cnn_core.layout import Array
 from cnn_core.parallel import blocks, for_each
-from cnn_core.windows import Side
+from cnn_core.windows import Side, taps
 
 
 def max_pool(x: Array, rows: Side, columns: Side, *, marked: bool, buffers: Buffers) -> tuple[Array, Array | None]:
@@ -29,7 +27,7 @@ def max_pool(x: Array, rows: Side, columns: Side, *, marked: bool, buffers: Buff
     """
     height, channels, width, n = x.shape
     y = buffers.empty((rows.positions(height), channels, columns.positions(width), n), x.dtype)
-    first, *others = _taps(x, rows, columns)
+    first, *others = taps(x, rows, columns)
     larger = buffers.empty((len(others), *y.shape), np.bool_) if marked else None
 
     def block(part: slice) -> None:
@@ -56,7 +54,7 @@ def max_pool_gradient(dy: Array, larger: Array, rows: Side, columns: Side, *, ou
         out: dx, `(H, C, W, N)`.
         buffers: where the memory comes from.
     """
-    first, *others = _taps(out, rows, columns)
+    first, *others = taps(out, rows, columns)
     disjoint = rows.stride >= rows.kernel and columns.stride >= columns.kernel
     if not disjoint or first.size * (len(others) + 1) < out.size:
         out[...] = 0
@@ -81,12 +79,3 @@ def _give(share: Array, target: Array, *, alone: bool) -> None:
         target[...] = share
     else:
         np.add(target, share, out=target)
-
-
-def _taps(x: Array, rows: Side, columns: Side) -> list[Array]:
-    """For each tap of the window, that element of all windows: kh·kw views `(P, C, Q, N)`."""
-    p, q = rows.positions(x.shape[0]), columns.positions(x.shape[2])
-    return [
-        x[i : i + rows.stride * p : rows.stride, :, j : j + columns.stride * q : columns.stride]
-        for i, j in itertools.product(range(rows.kernel), range(columns.kernel))
-    ]
