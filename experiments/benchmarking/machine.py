@@ -1,5 +1,6 @@
 """What the figures were measured on."""
 
+import os
 import platform
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -16,12 +17,16 @@ _CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 
 
 def machine() -> dict[str, Any]:
-    """Processor, cores, caches and versions, by name; what cannot be found out is missing or empty."""
+    """Processor, cores, caches, versions and how busy it is, by name; what cannot be found out is missing or empty.
+
+    The load is how many processes wanted to compute during the last minute: where it is not near 0, doubt the figures.
+    """
     return {
         "cpu": _cpu(),
         "cores": joblib.cpu_count(),
         "caches": _caches(),
         "system": platform.platform(),
+        "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
         "python": platform.python_version(),
         "numpy": np.__version__,
         "blas": [
@@ -36,12 +41,13 @@ def machine() -> dict[str, Any]:
 def described(found: Mapping[str, Any]) -> str:
     """A machine in a line.
 
-    >>> described({"cpu": "Zen 4", "cores": 2, "python": "3.11.2", "numpy": "2.4.6", "blas": ["mkl"], "pytorch": None})
-    'Zen 4, 2 cores; Python 3.11.2, NumPy 2.4.6 (mkl)'
+    >>> found = {"cpu": "Zen 4", "cores": 2, "load": 0.1, "python": "3.11.2", "numpy": "2.4.6", "blas": ["mkl"]}
+    >>> described(found | {"pytorch": None})
+    'Zen 4, 2 cores, load 0.1 beforehand; Python 3.11.2, NumPy 2.4.6 (mkl)'
     """
     blas = ", ".join(found["blas"])
     pytorch = f", PyTorch {found['pytorch']}" if found["pytorch"] else ""
-    return f"{found['cpu']}, {found['cores']} cores; Python {found['python']}, NumPy {found['numpy']} ({blas}){pytorch}"
+    return f"{found['cpu']}, {found['cores']} cores, load {found['load']} beforehand; Python {found['python']}, NumPy {found['numpy']} ({blas}){pytorch}"
 
 
 def _cpu() -> str:

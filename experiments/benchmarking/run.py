@@ -39,9 +39,10 @@ def run_benchmark(cells: Iterable[Cell], seconds: float) -> Benchmark:
     # As in a run: BLAS on one thread, the layers on several. PyTorch has threads of its own, and sets their number
     # for every burst.
     with threadpool_limits(1, user_api="blas"):
+        found = machine()  # before there is any load of our own
         results = [Result(cell, measure(cell, seconds)) for cell in cells]
         naive = naive_seconds() if any(result.cell.net == "a" for result in results) else None
-        return Benchmark(machine(), results, naive, gemm_rate(_GEMM_SHARE * seconds))
+        return Benchmark(found, results, naive, gemm_rate(_GEMM_SHARE * seconds))
 
 
 def record(benchmark: Benchmark) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[Cell], float]]:
     def run(cells: object, seconds: float) -> Benchmark:
         chosen = list(cells)  # type: ignore[call-overload]
         calls.append((chosen, seconds))
-        machine = {"cpu": "Z80", "cores": 2, "python": "3", "numpy": "2", "blas": [], "pytorch": "2"}
+        machine = {"cpu": "Z80", "cores": 2, "load": 0.0, "python": "3", "numpy": "2", "blas": [], "pytorch": "2"}
         return Benchmark(machine, [result(cell.net, cell.batch, cell.threads) for cell in chosen], None, 1e9)
 
     monkeypatch.setattr(benchmark, "run_benchmark", run)
@@ -106,7 +106,7 @@ def test_nets_batches_threads_and_seconds_can_be_chosen(
 @pytest.mark.usefixtures("asked")
 def test_figures_are_written_with_ratios(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = answer(capsys, "--nets", "a", "--batches", "64", "--output", str(tmp_path / "b.json")).out
-    assert out.startswith("Z80, 2 cores; Python 3, NumPy 2")
+    assert out.startswith("Z80, 2 cores, load 0.0 beforehand; Python 3, NumPy 2")
     assert "parity" not in out
     first, second = json.loads((tmp_path / "b.json").read_text())["cells"]
     assert [first["goal"], second["goal"]] == [0.75, 0.65]
