@@ -47,7 +47,8 @@ def described(found: Mapping[str, Any]) -> str:
     """
     blas = ", ".join(found["blas"])
     pytorch = f", PyTorch {found['pytorch']}" if found["pytorch"] else ""
-    return f"{found['cpu']}, {found['cores']} cores, load {found['load']} beforehand; Python {found['python']}, NumPy {found['numpy']} ({blas}){pytorch}"
+    hardware = f"{found['cpu']}, {found['cores']} cores, load {found['load']} beforehand"
+    return f"{hardware}; Python {found['python']}, NumPy {found['numpy']} ({blas}){pytorch}"
 
 
 def _cpu() -> str:
