@@ -54,7 +54,10 @@ def test_result_goes_to_stdout_and_progress_to_stderr(
     assert opens == f"open  python -m experiments.ui --outputs-dir {outputs}"
     lines = err.splitlines()
     assert lines[0].startswith(f"run {folder.identity}: synthetic, 24 images to train on, 12 to test; ")
-    assert [line[:9] for line in lines[1:]] == ["epoch 1/2", "epoch 2/2"]
+    table = lines[1:-2]
+    assert table[0].split() == ["layer", "kind", "output", "parameters", "multiply-adds"]
+    assert all(line.startswith("  ") for line in table)
+    assert [line[:9] for line in lines[-2:]] == ["epoch 1/2", "epoch 2/2"]
 
 
 def test_validation_part_is_counted_and_shown(train_command: Command, words: list[str], store: Store) -> None:
