@@ -7,7 +7,7 @@ from cnn_core.layout import Array, batch_first, batch_last
 from cnn_core.module import Module, Parameter, Statistic
 from cnn_core.parallel import blocks_of, for_each
 
-_FAR = 4  # squares of the mean in variances: from there on E[x²] − E[x]² cancels too many digits
+_FAR = 16  # squares of the mean in variances: from there on E[x²] − E[x]² cancels too many digits
 
 
 class BatchNorm2d(Module):
