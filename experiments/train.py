@@ -42,7 +42,7 @@ def main() -> int:
 def _task(composed: DictConfig) -> None:
     config = typed(composed)
     # Only now what takes a second to import: --help and a refused configuration are answered at once.
-    from experiments.runs.report import run_and_report  # noqa: PLC0415
+    from experiments.runs.report import run_and_report  # noqa: PLC0415  # MLflow's import takes seconds
 
     # An error that reached Hydra would be announced by it as well.
     if code := carried_out(lambda: run_and_report(config)):

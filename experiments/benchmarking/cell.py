@@ -45,7 +45,7 @@ def _works(cell: Cell) -> tuple[dict[str, Work], float]:
     ours = NumpyWork(net, images, cell.threads)
     if find_spec("torch") is None:
         return {OURS: ours}, 0.0
-    from experiments.benchmarking.pytorch_work import FORMATS, PyTorchWork, awake_seconds  # noqa: PLC0415
+    from experiments.benchmarking.pytorch_work import FORMATS, PyTorchWork, awake_seconds  # noqa: PLC0415  # an extra
 
     theirs = {name: PyTorchWork(net, images, cell.threads, name) for name in FORMATS}
     return {OURS: ours, **theirs}, awake_seconds(cell.threads)

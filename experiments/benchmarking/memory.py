@@ -55,7 +55,7 @@ def _measured_here(contestant: str, net: str, batch: int) -> int:
 def _work(contestant: str, net: str, batch: int) -> Work:
     if contestant == OURS:
         return NumpyWork(build_net(net), random_images(batch), threads=1)
-    from experiments.benchmarking.pytorch_work import PyTorchWork  # noqa: PLC0415
+    from experiments.benchmarking.pytorch_work import PyTorchWork  # noqa: PLC0415  # an extra
 
     return PyTorchWork(build_net(net), random_images(batch), 1, contestant)
 

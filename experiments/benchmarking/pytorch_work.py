@@ -143,5 +143,5 @@ def awake_seconds(threads: int) -> float:
 def _awake_seconds(numbers: Any, threads: int) -> float:
     numbers.add_(1)  # on all threads
     begun = time.process_time()
-    time.sleep(_ASLEEP_SECONDS)
+    time.sleep(_ASLEEP_SECONDS)  # what is measured is who stays awake meanwhile
     return (time.process_time() - begun) / max(1, threads - 1)

@@ -39,7 +39,7 @@ def _known_keys() -> dict[str, str]:
     """Each key and where it is found: `optimizer.beta1` in `optimizer=adam or adamw`."""
     keys = dict.fromkeys((*SECTIONS, "experiment", "sweep"), "config")
     for path in [*sorted(CONF.glob("*/*.yaml")), CONF / "config.yaml"]:
-        content: dict[str, Any] = OmegaConf.to_container(OmegaConf.load(path))  # type: ignore[assignment]
+        content: dict[str, Any] = OmegaConf.to_container(OmegaConf.load(path))  # type: ignore[assignment]  # a mapping
         content.pop("defaults", None)
         if path.parent.name in SECTIONS:
             for key in leaves({path.parent.name: content}):

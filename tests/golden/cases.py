@@ -46,7 +46,7 @@ def _conv(
     inputs: int, outputs: int, kernel_size: int | tuple[int, int], shape: tuple[int, ...], **settings: object
 ) -> LayerCase:
     def build(dtype: npt.DTypeLike) -> Module:
-        return Conv2d(inputs, outputs, kernel_size, **settings, rng=np.random.default_rng(0), dtype=dtype)  # type: ignore[arg-type]
+        return Conv2d(inputs, outputs, kernel_size, **settings, rng=np.random.default_rng(0), dtype=dtype)  # type: ignore[arg-type]  # of any kind
 
     return LayerCase(build, shape)
 

@@ -131,7 +131,7 @@ def figure(*results: Result) -> Figure:
 
 
 def bars(axes: Axes) -> list[float]:
-    return [patch.get_height() for patch in axes.patches]  # type: ignore[attr-defined]
+    return [patch.get_height() for patch in axes.patches]  # type: ignore[attr-defined]  # bars
 
 
 def goals(axes: Axes) -> list[float]:

@@ -30,7 +30,7 @@ def test_fault_of_a_value_is_found_behind_the_errors_it_caused() -> None:
 
 def test_value_that_is_needed_is_named() -> None:
     with pytest.raises(MissingMandatoryValue) as caught:
-        OmegaConf.create({"data": {"root": "???"}}).data.root  # noqa: B018
+        OmegaConf.create({"data": {"root": "???"}}).data.root  # noqa: B018  # to read is to fail
     assert explain(caught.value, []) == "data.root: a value is needed here, but none is set"
 
 
