@@ -2,12 +2,13 @@
 
 A training step asks for the same sizes every time. Fresh memory costs a page fault every 4 KiB, which for a small
 network is as dear as the arithmetic; memory that was just in use is still in the cache. A pool never shrinks while its
-network lives.
+network lives, but what one layer is done with serves others, for arrays of their sizes.
 """
 
 import math
 import sys
 import threading
+from bisect import bisect_left, bisect_right, insort
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,15 @@ from cnn_core.layout import Array
 
 _ALIGNMENT = 64  # bytes: a cache line and the widest vector register
 _KEPT_PER_SIZE = 64  # more than a network of this kind has layers
+_LARGER = 2  # times the array's size, a block may be
 _probe = [np.empty(0)]
 _UNSHARED = sys.getrefcount(_probe[0])  # the count of an array that only its list holds
 
 
 class Buffers:
-    """A pool of memory, told apart by size alone, that all layers of a network share.
+    """A pool of memory that all layers of a network share: an array gets the smallest block that is free and fits.
+
+    A block may be twice as large as the array at most; else small arrays would keep large blocks from large arrays.
 
     Memory is reused only when the pool alone refers to it, so a caller who keeps a result or a view of it never sees it
     change. CPython's reference counts make that test exact.
@@ -39,7 +43,8 @@ class Buffers:
     """
 
     def __init__(self) -> None:
-        self._blocks: dict[int, list[Array]] = {}
+        self._blocks: dict[int, list[Array]] = {}  # by size
+        self._sizes: list[int] = []  # in order
         self._lock = threading.Lock()
 
     def empty(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
@@ -62,13 +67,21 @@ class Buffers:
         return copy
 
     def _unshared_block(self, size: int) -> Array:
-        blocks = self._blocks.setdefault(size, [])
-        for i in range(len(blocks)):
-            if sys.getrefcount(blocks[i]) == _UNSHARED:
-                return blocks[i]
+        first = bisect_left(self._sizes, size)
+        for index in range(first, bisect_right(self._sizes, _LARGER * size, lo=first)):
+            blocks = self._blocks[self._sizes[index]]
+            for i in range(len(blocks)):
+                if sys.getrefcount(blocks[i]) == _UNSHARED:
+                    return blocks[i]
+        return self._new_block(size)
+
+    def _new_block(self, size: int) -> Array:
+        if size not in self._blocks:
+            self._blocks[size] = []
+            insort(self._sizes, size)
         block = np.empty((size + _ALIGNMENT,), np.uint8)
-        if len(blocks) < _KEPT_PER_SIZE:
-            blocks.append(block)
+        if len(self._blocks[size]) < _KEPT_PER_SIZE:
+            self._blocks[size].append(block)
         return block
 
 

@@ -66,6 +66,29 @@ def test_memory_serves_every_shape_and_dtype_of_its_size() -> None:
     assert taken(buffers, shape=(24,), dtype=np.bool_) == taken(buffers, shape=(3,), dtype=np.float64) == first
 
 
+def test_array_is_laid_into_the_smallest_free_block_that_it_fits_in() -> None:
+    buffers = Buffers()
+    held = [buffers.empty((size,), np.uint8) for size in (2000, 1500, 1200, 1000)]
+    addresses = [array.ctypes.data for array in held]
+    held.clear()
+    array = buffers.empty((1100,), np.uint8)
+    assert array.ctypes.data == addresses[2]
+    assert taken(buffers, shape=(1100,), dtype=np.uint8) == addresses[1]
+
+
+@pytest.mark.parametrize(("size", "serves"), [(1000, True), (999, False)])
+def test_block_serves_arrays_of_half_its_size_at_least(size: int, serves: bool) -> None:
+    buffers = Buffers()
+    address = taken(buffers, shape=(2000,), dtype=np.uint8)
+    assert (taken(buffers, shape=(size,), dtype=np.uint8) == address) == serves
+
+
+def test_block_is_never_too_small() -> None:
+    buffers = Buffers()
+    small = taken(buffers, shape=(1000,), dtype=np.uint8)
+    assert taken(buffers, shape=(1001,), dtype=np.uint8) != small
+
+
 def test_arrays_held_at_once_never_overlap() -> None:
     buffers = Buffers()
     shapes_and_dtypes = [
