@@ -15,7 +15,8 @@ class BatchNormMaxPool2d(BatchNorm2d):
 
     Normalisation is a rising line in each channel (a falling one where γ < 0), so the largest of its values is its
     value of the largest (smallest) x: x is pooled, and only what is left is normalised. The gradient goes to the first
-    largest x, also where rounding would have made two normalised values equal.
+    largest x, also where normalised values are equal: by rounding, or all of them, where γ is exactly 0 and PyTorch's
+    pooling takes the first.
 
     Args:
         channels: C.
