@@ -11,7 +11,7 @@ is the same training in double precision:
 In single precision the learning rate matters. Where the two largest elements of a pooling window differ in their last
 digits only, rounding decides which one the gradient goes to. SGD at 0.01 meets such a window on the normalised network
 (in step 182, 5e-7 apart) and ends 1e-4 from exact; at 0.1 PyTorch ends 1e-1 from it, for a cause not traced; and at 0.1
-SGD on the pooled network is unstable in itself. At the learning rates above, nothing of the kind happens within these steps.
+SGD on the pooled network is unstable in itself. At the learning rates above, none of it happens within these steps.
 """
 
 from collections.abc import Callable
