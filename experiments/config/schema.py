@@ -5,6 +5,7 @@ Nothing here checks more than types, see `experiments.config.validation`.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 ImageShape = tuple[int, int, int]
 
@@ -268,8 +269,22 @@ class JoblibConfig(LauncherConfig):
 
 
 @dataclass
+class SweepConfig:
+    """Which combinations of a sweep's values are its runs, and when runs are given up. The values themselves come
+    with `-m` or from a preset.
+    """
+
+    zip: list[Any]
+    exclude: list[dict[str, Any]]
+    max_failures: int | None
+    halving: bool
+    min_epochs: int
+    reduction_factor: int
+
+
+@dataclass
 class Config:
-    """Everything that makes up one run."""
+    """Everything that makes up one run, and the sweep it is part of."""
 
     model: ModelConfig
     optimizer: OptimizerConfig
@@ -279,9 +294,11 @@ class Config:
     trainer: TrainerConfig
     tracking: TrackingConfig
     launcher: LauncherConfig
+    sweep: SweepConfig
     seed: int
     outputs_dir: str
     force: bool
+    dry_run: bool
 
 
 ALTERNATIVES: dict[str, dict[str, type]] = {

@@ -20,7 +20,9 @@ WITHOUT_EFFECT = frozenset(
     {
         "outputs_dir",
         "force",
+        "dry_run",
         "launcher",
+        "sweep",  # what becomes of a run does not depend on those beside it
         "tracking",
         "data.root",  # files are accepted by their digest, wherever they lie
         "trainer.threads",  # blocks of work are cut by shape alone, see `cnn_core.parallel`

@@ -42,6 +42,15 @@ class SweepFolder:
         """The accuracy over the two settings that vary."""
         return self.path / "heat_map.png"
 
+    @property
+    def halving(self) -> Path:
+        """The runs that successive halving gave up: identity, and epochs trained."""
+        return self.path / "halving.json"
+
+    def given_up(self) -> dict[str, int]:
+        """After how many epochs successive halving gave up which identities."""
+        return read_json(self.halving) or {}
+
     def write_plan(self, cells: Sequence[Cell]) -> None:
         """Say which runs the sweep consists of, before the first begins."""
         self.path.mkdir(parents=True, exist_ok=True)

@@ -21,6 +21,7 @@ from experiments.config.schema import (
     SimpleCNNConfig,
     StandardAugmentationConfig,
     StepScheduleConfig,
+    SweepConfig,
     SyntheticConfig,
     TrackingConfig,
     TrainerConfig,
@@ -58,9 +59,11 @@ def small_config(outputs: Path, **changes: Any) -> Config:
         ),
         tracking=TrackingConfig(uri=f"sqlite:///{outputs}/mlflow.db", experiment="cnn"),
         launcher=SerialConfig("serial"),
+        sweep=SweepConfig(zip=[], exclude=[], max_failures=None, halving=False, min_epochs=1, reduction_factor=2),
         seed=0,
         outputs_dir=str(outputs),
         force=False,
+        dry_run=False,
     )
     return changed(config, {key.replace("__", "."): value for key, value in changes.items()})
 
