@@ -1,12 +1,8 @@
 """A run's folder, `<outputs_dir>/runs/<identity>/`: every path in it, and what its files say of the run's state."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from filelock import FileLock, Timeout
 
 from experiments.files import read_json
 
@@ -73,6 +69,11 @@ class RunFolder:
         """The marker and summary, written last of all."""
         return self.path / "finished.json"
 
+    @property
+    def lock(self) -> Path:
+        """Held by the process that is at the run."""
+        return self.path / "lock"
+
     def summary(self) -> dict[str, Any] | None:
         """What the marker says; None while the run is not finished."""
         return read_json(self.finished)
@@ -82,18 +83,3 @@ class RunFolder:
         shown = (self.network, self.learning_curve, self.augmentation)
         for path in (self.finished, self.history, self.checkpoint, *shown, self.failure):
             path.unlink(missing_ok=True)
-
-    @contextmanager
-    def held(self, on_wait: Callable[[], None]) -> Iterator[None]:
-        """Keep every other process out of this run; wait for one that is at it, saying so first."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.path / "lock")
-        try:
-            lock.acquire(blocking=False)
-        except Timeout:
-            on_wait()
-            lock.acquire()
-        try:
-            yield
-        finally:
-            lock.release()

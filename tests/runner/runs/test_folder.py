@@ -1,7 +1,5 @@
 """A run's folder: its paths, its marker, and its lock."""
 
-import multiprocessing
-from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import pytest
@@ -50,48 +48,3 @@ def test_clearing_an_empty_folder_is_no_error(tmp_path: Path) -> None:
     own = folder(tmp_path)
     own.path.mkdir(parents=True)
     own.clear()
-
-
-def hold(outputs: Path, held: Event, let_go: Event) -> None:
-    with folder(outputs).held(on_wait=lambda: None):
-        held.set()
-        let_go.wait(60)
-        (outputs / "done").touch()
-
-
-def test_one_process_waits_for_the_other_and_says_so(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    held, let_go = context.Event(), context.Event()
-    other = context.Process(target=hold, args=(tmp_path, held, let_go))
-    other.start()
-    assert held.wait(60)
-    said: list[str] = []
-
-    def on_wait() -> None:
-        said.append("waiting")
-        let_go.set()  # only now does the other finish its work and let go
-
-    with folder(tmp_path).held(on_wait):
-        assert (tmp_path / "done").exists()
-    assert said == ["waiting"]
-    other.join(60)
-    assert other.exitcode == 0
-
-
-def test_folder_nobody_holds_is_entered_without_a_word(tmp_path: Path) -> None:
-    said: list[str] = []
-    for _ in range(2):
-        with folder(tmp_path).held(lambda: said.append("waiting")):
-            assert folder(tmp_path).path.is_dir()
-    assert said == []
-
-
-def test_folder_is_let_go_of_after_an_error(tmp_path: Path) -> None:
-    def fail() -> None:
-        with folder(tmp_path).held(lambda: None):
-            raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        fail()
-    with folder(tmp_path).held(lambda: pytest.fail("still held")):
-        pass
