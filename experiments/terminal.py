@@ -33,6 +33,17 @@ def print_table(table: Table) -> None:
     (stdout if stdout.is_terminal else Console(width=_UNBOUNDED)).print(table)
 
 
+def clock(seconds: float) -> str:
+    """Write a length of time as a clock shows it.
+
+    >>> clock(75.2), clock(3675)
+    ('1:15', '1:01:15')
+    """
+    minutes, second = divmod(round(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+
+
 def progress(items: Iterable[Item], *, total: int, label: str, shown: bool = True) -> Iterator[Item]:
     """Yield the items, showing how far it is and how long it will take; the bar is gone afterwards."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -59,8 +59,13 @@ class History:
         return rows
 
 
+def deciding(metrics: Mapping[str, float]) -> str:
+    """The accuracy by which epochs and runs are chosen: that of the validation images where there are any."""
+    return "val/accuracy" if "val/accuracy" in metrics else "test/accuracy"
+
+
 def best(rows: Sequence[Row]) -> dict[str, float]:
     """Test accuracy and number of the best epoch: by validation accuracy if there is one, else by test accuracy."""
-    key = "val/accuracy" if "val/accuracy" in rows[0].metrics else "test/accuracy"
+    key = deciding(rows[0].metrics)
     row = max(rows, key=lambda row: row.metrics[key])  # the first of equals
     return {"best/test_accuracy": row.metrics["test/accuracy"], "best/epoch": row.epoch}

@@ -64,6 +64,16 @@ class TrackedRun:
         if self.run_id is not None:
             self._try(lambda: self._finish(status, tags, final, files))
 
+    def attach(self, tags: Mapping[str, str], files: Sequence[Path]) -> None:
+        """Add to a run that has ended; nothing where it never began."""
+        if self.run_id is not None:
+            self._try(lambda: self._attach(tags, files))
+
+    def process_is_gone(self) -> None:
+        """Show that the run was interrupted. The book is left to whoever may have the run by now."""
+        if self.run_id is not None and not self.complete:
+            self._try(lambda: self._interrupted(self._known_run_id()))
+
     def abandon(self) -> None:
         """Leave the view of an earlier attempt as it is, closed; the next start makes a new one."""
         if self.run_id is not None and not self.complete:
@@ -86,14 +96,21 @@ class TrackedRun:
         if not self._tracker.resume(run_id):
             return False
         if self._entry().get("epochs", 0) > epochs:
-            self._tracker.log_tags(run_id, {"outcome": "interrupted"})
-            self._tracker.finish(run_id, "KILLED")
+            self._interrupted(run_id)
             return False
         return True
 
     def _log_row(self, row: Row) -> None:
         self._remember(epochs=row.epoch)
         self._tracker.log_rows(self._known_run_id(), [row])
+
+    def _interrupted(self, run_id: str) -> None:
+        self._tracker.log_tags(run_id, {"outcome": "interrupted"})
+        self._tracker.finish(run_id, "KILLED")
+
+    def _attach(self, tags: Mapping[str, str], files: Sequence[Path]) -> None:
+        self._tracker.log_tags(self._known_run_id(), tags)
+        self._tracker.log_files(self._known_run_id(), files)
 
     def _finish(self, status: Status, tags: Mapping[str, str], final: Sequence[Row], files: Sequence[Path]) -> None:
         run_id = self._known_run_id()

@@ -17,7 +17,7 @@ import yaml
 
 from cnn_core import Module, Optimizer, Summary, summary
 from experiments.config.leaves import leaves
-from experiments.config.schema import Config, JoblibConfig
+from experiments.config.schema import Config
 from experiments.data.dataset import Dataset
 from experiments.files import write_json, write_whole
 from experiments.pictures.augmentation import draw_augmentation
@@ -40,6 +40,7 @@ from experiments.training.loop import DivergedError, train
 _log = logging.getLogger(__name__)
 
 _IMAGES_DRAWN, _EPOCHS_DRAWN = 8, 3
+PAUSED = "paused"  # an outcome that is none yet: the run is to be gone on with
 _TAGS = ("outcome", "weights.sha256", "data.sha256", "model.parameters", "model.multiply_adds")
 
 Result = dict[str, Any]
@@ -50,12 +51,18 @@ class Attempt:
 
     def __init__(self, config: Config, folder: RunFolder, tracked: TrackedRun, *, in_sweep: bool) -> None:
         self._config, self._folder, self._tracked = config, folder, tracked
-        self._lists_layers = not in_sweep  # a table before each of its runs would bury what comes of them
-        self._shows_bar = not isinstance(config.launcher, JoblibConfig)  # several at once would overwrite each other
+        self._in_sweep = in_sweep  # it has a display of its own, and says itself what came of each run
         self._history = History(folder.history)
 
-    def train(self) -> Result:
-        """Train to the end, and return what the marker then says."""
+    def epochs(self) -> int:
+        """How many epochs earlier attempts have recorded."""
+        return len(self._history.rows())
+
+    def train(self, pause_after: int | None = None) -> Result:
+        """Train to the end, and return what the marker then says; or to an epoch before, and leave no marker."""
+        if pause_after is not None and self._tracked.run_id is not None and self.epochs() >= pause_after:
+            rows = self._history.rows()
+            return {"outcome": PAUSED, "final": rows[-1].metrics | best(rows), "stopped_early": None}
         write_whole(self._folder.config, yaml.safe_dump(self._shown(), sort_keys=False))
         self._folder.failure.unlink(missing_ok=True)
         with self._closed_if_stopped():
@@ -67,10 +74,10 @@ class Attempt:
             costs = {"model.parameters": network.parameters, "model.multiply_adds": network.multiply_adds}
             self._tracked.log_tags({"data.sha256": data_digest, **{key: str(count) for key, count in costs.items()}})
             _log.info(opening_line(self._folder, dataset, network))
-            self._show_network(network, log=self._lists_layers and not rows)
+            self._show_network(network, log=not (self._in_sweep or rows))
             self._draw_augmentation(dataset)
             with arithmetic(self._config):
-                outcome = self._epochs(model, optimizer, dataset, rows)
+                outcome = self._epochs(model, optimizer, dataset, rows, pause_after)
             result: Result = {
                 "identity": self._folder.identity,
                 "outcome": outcome,
@@ -80,6 +87,9 @@ class Attempt:
                 "data.sha256": data_digest,
                 **costs,
             }
+            if outcome == PAUSED:
+                self._tracked.finish("KILLED", {"outcome": "interrupted"}, [], [self._folder.log])
+                return result
             draw_learning_curve(rows, f"run {self._folder.identity} ({outcome})", self._folder.learning_curve)
             self._finish_tracking(rows, result)
             write_json(self._folder.finished, result)
@@ -111,17 +121,21 @@ class Attempt:
         model = build_model(self._config)
         return model, build_optimizer(self._config.optimizer, model)
 
-    def _epochs(self, model: Module, optimizer: Optimizer, dataset: Dataset, rows: list[Row]) -> str:
+    def _epochs(
+        self, model: Module, optimizer: Optimizer, dataset: Dataset, rows: list[Row], pause_after: int | None
+    ) -> str:
         """Train and record the epochs that are left, adding to the rows; return the outcome."""
         plan = build_plan(self._config)
+        last = min(pause_after or plan.epochs, plan.epochs)
 
         def watch(batches: Iterable[Batch], epoch: int) -> Iterator[Batch]:
             total = ceil(len(dataset.train) / plan.batch_size)
-            return progress(batches, total=total, label=f"epoch {epoch}/{plan.epochs}", shown=self._shows_bar)
+            return progress(batches, total=total, label=f"epoch {epoch}/{plan.epochs}", shown=not self._in_sweep)
 
         try:
             results = train(model, optimizer, dataset, plan, finished_epochs=len(rows), watch=watch)
-            while self._stop_reason(rows) is None and (result := next(results, None)):
+            while len(rows) < last and self._stop_reason(rows) is None:
+                result = next(results)
                 row = Row(result.epoch, result.metrics, round(time.time() * 1000), weights_digest(model))
                 rows.append(row)
                 self._history.append(row)
@@ -129,11 +143,12 @@ class Attempt:
                 self._tracked.log_row(row)
                 _log.info(epoch_line(result, plan.epochs))
         except DivergedError as error:
-            _log.warning("diverged: %s", error)
+            _log.log(logging.INFO if self._in_sweep else logging.WARNING, "diverged: %s", error)
             return "diverged"
         if reason := self._stop_reason(rows):
             _log.info("stopped early %s", reason)
-        return "completed"
+            return "completed"
+        return "completed" if len(rows) == plan.epochs else PAUSED
 
     def _stop_reason(self, rows: Sequence[Row]) -> str | None:
         """After which epoch training ends and why, where these rows are all and there could have been more."""
@@ -172,6 +187,8 @@ class Attempt:
         except BaseException:  # recorded and raised again, whatever it is
             with suppress(OSError):  # the disk may be what failed
                 write_whole(self._folder.failure, traceback.format_exc())
+            if self._tracked.run_id is None:  # it failed before it was shown
+                self._start_tracking([])
             self._tracked.finish("FAILED", {"outcome": "failed"}, [], [self._folder.failure, self._folder.log])
             raise
 

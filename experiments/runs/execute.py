@@ -1,10 +1,11 @@
 """A run, from its configuration to its result: skipped if it is finished, gone on with if it was stopped."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from experiments.config.schema import Config
+from experiments.lock import held
 from experiments.recorders.tracked_run import SweepPart, TrackedRun
 from experiments.recorders.tracker import tracker
 from experiments.runs.attempt import Attempt
@@ -21,10 +22,12 @@ class RunResult:
 
     Args:
         folder: where it is.
-        outcome: `completed` or `diverged`; a run that failed or was interrupted raises instead.
+        outcome: `completed`, `diverged`, or `paused` before its end; a run that failed or was interrupted raises.
         final: the last epoch's metrics and, as `best/test_accuracy` and `best/epoch`, those of the best.
         run_id: of the MLflow run that shows it, if the store could be reached.
         stopped_early: after which epoch and why, if it was.
+        epochs_before: how many of its epochs were there already.
+        was_finished: whether there was nothing left to do.
     """
 
     folder: RunFolder
@@ -32,35 +35,50 @@ class RunResult:
     final: dict[str, float]
     run_id: str | None
     stopped_early: str | None = None
+    epochs_before: int = field(default=0, compare=False)  # the way to a result is no part of it
+    was_finished: bool = field(default=False, compare=False)
 
 
-def execute(config: Config, *, name: str | None = None, part: SweepPart | None = None) -> RunResult:
+def execute(
+    config: Config, *, name: str | None = None, part: SweepPart | None = None, pause_after: int | None = None
+) -> RunResult:
     """Carry out a run.
 
     Args:
         config: what to run.
         name: in MLflow's list.
         part: of which sweep, if of any.
+        pause_after: leave the run after this epoch, to be gone on with; go to its end if not given.
 
     Raises:
         DataError: the data cannot be had.
         KeyboardInterrupt: it was interrupted; it is closed as such, and the same call goes on with it.
     """
     folder = RunFolder(Path(config.outputs_dir), identity(config))
-    with folder.held(on_wait=lambda: _log.info("run %s: another process is at it, waiting", folder.identity)):
+    with held(folder.lock, on_wait=lambda: _log.info("run %s: another process is at it, waiting", folder.identity)):
         tracked = TrackedRun(tracker(config), folder.tracked, name or default_name(config), part)
         if config.force:
             folder.clear()
             tracked.abandon()
         with log_file(folder.log):
             attempt = Attempt(config, folder, tracked, in_sweep=part is not None)
+            epochs_before = attempt.epochs()
             summary = folder.summary()
+            was_finished = summary is not None
             if summary is None:
-                summary = attempt.train()
+                summary = attempt.train(pause_after)
             else:
                 _log.info("run %s is already finished; force=true repeats it", folder.identity)
                 attempt.show(summary)
-    return RunResult(folder, summary["outcome"], summary["final"], tracked.run_id, summary["stopped_early"])
+    return RunResult(
+        folder=folder,
+        outcome=summary["outcome"],
+        final=summary["final"],
+        run_id=tracked.run_id,
+        stopped_early=summary["stopped_early"],
+        epochs_before=epochs_before,
+        was_finished=was_finished,
+    )
 
 
 def default_name(config: Config) -> str:

@@ -1,6 +1,6 @@
 """A sweep's folder, `<outputs_dir>/sweeps/<sweep id>/`: every path in it, and which runs the sweep consists of."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,9 +47,21 @@ class SweepFolder:
         """The runs that successive halving gave up: identity, and epochs trained."""
         return self.path / "halving.json"
 
+    @property
+    def lock(self) -> Path:
+        """Held by the process that is at the sweep."""
+        return self.path / "lock"
+
     def given_up(self) -> dict[str, int]:
         """After how many epochs successive halving gave up which identities."""
         return read_json(self.halving) or {}
+
+    def give_up(self, epochs: Mapping[str, int]) -> None:
+        """Note after how many epochs which identities were given up."""
+        if epochs:
+            write_json(self.halving, dict(epochs))
+        else:
+            self.halving.unlink(missing_ok=True)
 
     def write_plan(self, cells: Sequence[Cell]) -> None:
         """Say which runs the sweep consists of, before the first begins."""

@@ -1,29 +1,161 @@
 """How the runs of a sweep are carried out; which runs there are and what becomes of them is decided elsewhere."""
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from types import FrameType
+from typing import Generic, TypeVar
 
-import joblib
-from joblib.externals.loky.process_executor import TerminatedWorkerError
+from joblib.externals.loky import BrokenProcessPool, ProcessPoolExecutor
 
 from experiments.config.schema import JoblibConfig, LauncherConfig
-from experiments.errors import UserError
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
+_PATIENCE = 60.0  # seconds in which a worker that is told to end must have closed its run
+_GLANCE = 1.0  # seconds between two looks at whether the parent is still there
 
-def launch(launcher: LauncherConfig, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[Result]:
-    """Call the function on every task, and yield the results in the order in which they come.
 
-    Raises:
-        UserError: a worker process was killed from outside.
+@dataclass(frozen=True)
+class Lost:
+    """In the place of a result: the process that was at the task is gone, or was told to end."""
+
+    reason: str
+
+
+def launch(
+    launcher: LauncherConfig, function: Callable[[Task], Result], tasks: Iterable[Task]
+) -> Generator[tuple[Task, Result | Lost], None, None]:
+    """Call the function on every task, and yield task and result in the order in which results come.
+
+    A task is taken from the iterable when it is begun. Ended before its time, by an exception or by `close`, it tells
+    those that are at work to end as Ctrl-C does, and waits for them.
     """
-    if not isinstance(launcher, JoblibConfig):
-        yield from map(function, tasks)
-        return
-    pool = joblib.Parallel(n_jobs=launcher.n_jobs, return_as="generator_unordered", batch_size=1)
+    if isinstance(launcher, JoblibConfig):
+        yield from _on_processes(launcher.n_jobs, function, iter(tasks))
+    else:
+        for task in tasks:
+            yield task, function(task)
+
+
+def _on_processes(
+    count: int, function: Callable[[Task], Result], tasks: Iterator[Task]
+) -> Generator[tuple[Task, Result | Lost], None, None]:
+    idle: list[_Worker[Task, Result]] = []
+    at_work: dict[Future[Result], tuple[_Worker[Task, Result], Task]] = {}
     try:
-        yield from pool(joblib.delayed(function)(task) for task in tasks)
-    except TerminatedWorkerError as error:
-        raise UserError("a worker process was killed, perhaps for want of memory; the same command goes on") from error
+        while True:
+            while len(at_work) < count:
+                try:
+                    task = next(tasks)
+                except StopIteration:
+                    break
+                worker = idle.pop() if idle else _Worker(function)
+                at_work[worker.begin(task)] = worker, task
+            if not at_work:
+                return
+            for future in wait(at_work, return_when=FIRST_COMPLETED).done:
+                worker, task = at_work.pop(future)
+                result = _result(future)
+                if isinstance(result, Lost):
+                    worker.end()
+                else:
+                    idle.append(worker)
+                yield task, result
+    finally:
+        _end([*idle, *(worker for worker, _ in at_work.values())], at_work)
+
+
+def _result(future: "Future[Result]") -> Result | Lost:
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        return Lost("its process was killed, perhaps for want of memory")
+    except KeyboardInterrupt:
+        return Lost("its process was told to end")
+
+
+def _end(workers: "Iterable[_Worker[Task, Result]]", at_work: "Iterable[Future[Result]]") -> None:
+    """End every worker, in order if it can be."""
+    workers = list(workers)
+    for worker in workers:
+        worker.interrupt()
+    wait(at_work, timeout=_PATIENCE)
+    for worker in workers:
+        worker.end()
+
+
+class _Worker(Generic[Task, Result]):
+    """One process, in a pool of its own: joblib gives up all processes of a pool when one of them is killed."""
+
+    def __init__(self, function: Callable[[Task], Result]) -> None:
+        self._pool = ProcessPoolExecutor(1, initializer=_set_up, initargs=(os.getpid(),))
+        self._function = function
+        self._process: Future[int] = self._pool.submit(os.getpid)
+
+    def begin(self, task: Task) -> "Future[Result]":
+        """Begin a task."""
+        future: Future[Result] = self._pool.submit(partial(_interruptible, self._function, task))
+        return future
+
+    def interrupt(self) -> None:
+        """Make what it is at end as Ctrl-C does; kill it if it is not even ready."""
+        if self._process.done() and self._process.exception() is None:
+            with suppress(ProcessLookupError):
+                os.kill(self._process.result(), signal.SIGTERM)
+        else:
+            self._pool.shutdown(wait=False, kill_workers=True)
+
+    def end(self) -> None:
+        """Make the process end; what it is still at is lost."""
+        self._pool.shutdown(wait=True, kill_workers=True)
+
+
+# What follows is at work in the worker process.
+
+_IDLE, _BUSY, _CLOSING = range(3)
+_state = _IDLE
+
+
+def _set_up(parent: int) -> None:
+    """Take SIGINT and SIGTERM for a wish to end what is under way, and the parent's end too."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
+    threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+
+
+def _interruptible(function: Callable[[Task], Result], task: Task) -> Result:
+    global _state  # noqa: PLW0603  # a signal's handler has nothing else to look at
+    _state = _BUSY
+    try:
+        return function(task)
+    finally:
+        _state = _IDLE
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    """Interrupt once: on a terminal Ctrl-C comes from there and from the parent, and closing a run takes a moment."""
+    global _state  # noqa: PLW0603  # likewise
+    if _state == _BUSY:
+        _state = _CLOSING
+        raise KeyboardInterrupt
+
+
+def _follow(parent: int) -> None:
+    """End when the parent has, however that was."""
+    while os.getppid() == parent:
+        time.sleep(_GLANCE)
+    sys.stderr = open(os.devnull, "w")  # noqa: SIM115  # nobody is left to hear of the result that cannot be sent
+    os.kill(os.getpid(), signal.SIGTERM)
+    begun = time.monotonic()
+    while _state != _IDLE and time.monotonic() - begun < _PATIENCE:
+        time.sleep(0.05)
+    os._exit(1)

@@ -2,75 +2,62 @@
 
 import hashlib
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
-from experiments.config.schema import Config, JoblibConfig
+from experiments.config.schema import Config
+from experiments.config.validation import ConfigError
 from experiments.errors import UserError
+from experiments.lock import held
 from experiments.recorders.tracked_run import SweepPart, TrackedRun
 from experiments.recorders.tracker import SWEEP_SIZE, Status, tracker
-from experiments.runs.execute import execute
+from experiments.runs.folder import RunFolder
 from experiments.runs.report import open_command
 from experiments.sweeps.comparison import compare, table, write_comparison
+from experiments.sweeps.display import Display
 from experiments.sweeps.folder import SweepFolder
+from experiments.sweeps.forecast import Forecast
 from experiments.sweeps.grid import Cell
-from experiments.sweeps.launchers import launch
+from experiments.sweeps.halving import better_part
+from experiments.sweeps.launchers import Lost, launch
+from experiments.sweeps.plan import print_plan
+from experiments.sweeps.work import Report, Task, carry_out
 from experiments.terminal import print_table, stdout
 
 _log = logging.getLogger(__name__)
+
+_OUTCOMES: dict[Status, str] = {"FINISHED": "completed", "FAILED": "failed", "KILLED": "interrupted"}
 
 
 class SweepFailedError(UserError):
     """Runs of a sweep have no result."""
 
 
-@dataclass(frozen=True)
-class _Task:
-    """What a worker process needs to carry out one cell."""
-
-    position: str
-    cell: Cell
-    part: SweepPart
-
-
-@dataclass(frozen=True)
-class _Report:
-    """What came of a cell: whether it has a result, and the line that says so."""
-
-    succeeded: bool
-    line: str
-
-
 def run_sweep(cells: Sequence[Cell]) -> None:
-    """Carry out all runs and compare them.
+    """Carry out all runs and compare them; with `dry_run`, say what would be done.
 
     Where and how is read from the first cell: outputs, tracking and launcher are the same for all.
 
     Raises:
+        ConfigError: these runs cannot be a sweep; nothing was written.
         SweepFailedError: a run has no result; the others were carried out all the same.
         KeyboardInterrupt: it was interrupted; what is finished is compared, and the same call goes on with it.
     """
     config = cells[0].config
+    _refuse_impossible(config, cells)
+    if config.dry_run:
+        print_plan(cells)
+        return
     folder = SweepFolder(Path(config.outputs_dir), sweep_id(cells))
-    folder.write_plan(cells)
-    parent = _parent_run(config, folder, len(cells))
-    status: Status = "FAILED"
-    try:
-        parent.start({"sweep.id": folder.sweep_id, SWEEP_SIZE: str(len(cells))}, {}, [])
-        failed = _carry_out_all(config, folder, cells, parent)
-        status = "FAILED" if failed else "FINISHED"
-    except KeyboardInterrupt:
-        status = "KILLED"
-        _log.warning("the sweep was interrupted; the same command goes on with it")
-        raise
-    finally:
-        frame = compare(folder)
-        parent.finish(status, {}, [], write_comparison(folder, frame))
-        print_table(table(folder, frame))
-        stdout.print(_closing_lines(config, folder, parent.run_id), markup=False, highlight=False)
-    if failed:
-        raise SweepFailedError(f"{failed} of {len(cells)} runs have no result; the same command tries them again")
+    with held(folder.lock, on_wait=lambda: _log.info("sweep %s: another process is at it, waiting", folder.sweep_id)):
+        _Sweep(config, folder, cells).run()
+
+
+def _refuse_impossible(config: Config, cells: Sequence[Cell]) -> None:
+    if config.sweep.halving and len({cell.config.trainer.epochs for cell in cells}) > 1:
+        raise ConfigError("sweep.halving=true: compares runs after the same epochs, so trainer.epochs cannot vary")
 
 
 def sweep_id(cells: Sequence[Cell]) -> str:
@@ -78,41 +65,97 @@ def sweep_id(cells: Sequence[Cell]) -> str:
     return hashlib.sha256(" ".join(sorted(cell.identity for cell in cells)).encode()).hexdigest()[:12]
 
 
-def _parent_run(config: Config, folder: SweepFolder, runs: int) -> TrackedRun:
+class _Sweep:
+    """A sweep under way. The folder is held for it."""
+
+    def __init__(self, config: Config, folder: SweepFolder, cells: Sequence[Cell]) -> None:
+        self._config, self._folder, self._cells = config, folder, cells
+        self._parent = _parent_run(config, folder, cells)
+        self._forecast = Forecast(cells, config)
+        self._display = Display(self._forecast.jobs)
+        self._failed: set[str] = set()
+
+    def run(self) -> None:
+        """Carry out the sweep, and close it whatever happens."""
+        self._folder.write_plan(self._cells)
+        _log.info("sweep %s: %s", self._folder.sweep_id, self._forecast.counts())
+        status: Status = "FAILED"
+        try:
+            self._parent.start({"sweep.id": self._folder.sweep_id, SWEEP_SIZE: str(len(self._cells))}, {}, [])
+            with self._display.shown():
+                self._carry_out_all()
+            status = "FAILED" if self._failed else "FINISHED"
+        except KeyboardInterrupt:
+            status = "KILLED"
+            _log.warning("the sweep was interrupted; the same command goes on with it")
+            raise
+        finally:
+            self._close(status)
+        if self._failed:
+            raise SweepFailedError(self._failure())
+
+    def _carry_out_all(self) -> None:
+        """Carry out the runs rung by rung; without halving the end is the only one."""
+        cells, given_up = list(self._cells), dict[str, int]()
+        for number, rung in enumerate(self._forecast.rungs):
+            if number:
+                before = self._forecast.rungs[number - 1]
+                better = better_part(cells, before, self._config.sweep.reduction_factor)
+                given_up |= {cell.identity: before for cell in cells if cell not in better}
+                cells = [replace(cell, config=replace(cell.config, force=False)) for cell in better]
+                _log.info("after epoch %d %d of the runs go on, up to epoch %d", before, len(cells), rung)
+            self._folder.give_up(given_up)
+            self._carry_out(cells, rung)
+
+    def _carry_out(self, cells: Sequence[Cell], rung: int) -> None:
+        """Carry out these runs up to an epoch."""
+        self._forecast.begin(cells, rung)
+        with closing(launch(self._config.launcher, carry_out, self._tasks(cells, rung))) as results:
+            for task, result in results:
+                report = self._lost(task, result) if isinstance(result, Lost) else result
+                if report.failed:
+                    self._failed.add(task.cell.identity)
+                self._forecast.end(task.cell)
+                self._display.end(task.cell, report, self._forecast.seconds_left())
+
+    def _tasks(self, cells: Sequence[Cell], rung: int) -> Iterator[Task]:
+        """Tasks, each noted as begun when it is asked for; none any more after too many failures."""
+        most = self._config.sweep.max_failures
+        for cell in cells:
+            if most is not None and len(self._failed) >= most:
+                return
+            part = SweepPart(self._folder.sweep_id, self._parent.run_id, _words(cell))
+            epochs = cell.config.trainer.epochs
+            self._display.begin(cell, min(rung, epochs))
+            yield Task(cell, part, pause_after=rung if rung < epochs else None)
+
+    def _lost(self, task: Task, lost: Lost) -> Report:
+        """Close the run of a process that could not do so itself."""
+        book = RunFolder(self._folder.outputs_dir, task.cell.identity).tracked
+        TrackedRun(tracker(self._config), book, task.cell.name, task.part).process_is_gone()
+        return Report(True, f"lost: {lost.reason}")
+
+    def _failure(self) -> str:
+        most = self._config.sweep.max_failures
+        stopped = most is not None and len(self._failed) >= most
+        said = f"{len(self._failed)} of {len(self._cells)} runs have no result"
+        said += f", no more were begun (sweep.max_failures={most})" if stopped else ""
+        return f"{said}; the same command tries them again"
+
+    def _close(self, status: Status) -> None:
+        """Close the sweep's own run before anything else, then compare."""
+        self._parent.finish(status, {"outcome": _OUTCOMES[status]}, [], [])
+        frame = compare(self._folder)
+        self._parent.attach({}, write_comparison(self._folder, frame))
+        print_table(table(self._folder, frame))
+        stdout.print(_closing_lines(self._config, self._folder, self._parent.run_id), markup=False, highlight=False)
+
+
+def _parent_run(config: Config, folder: SweepFolder, cells: Sequence[Cell]) -> TrackedRun:
     """The run under which MLflow shows the sweep's runs."""
-    varying = " × ".join(key.rpartition(".")[2] for key in folder.varying())
-    name = f"sweep {varying} ({runs} runs)" if varying else "sweep (1 run)"
+    varying = " × ".join(key.rpartition(".")[2] for key in cells[0].overrides)
+    name = f"sweep {varying} ({len(cells)} runs)" if varying else "sweep (1 run)"
     return TrackedRun(tracker(config), folder.tracked, name, None)
-
-
-def _carry_out_all(config: Config, folder: SweepFolder, cells: Sequence[Cell], parent: TrackedRun) -> int:
-    """Carry out all cells and return how many have no result."""
-    tasks = [
-        _Task(f"[{number}/{len(cells)}]", cell, SweepPart(folder.sweep_id, parent.run_id, _words(cell)))
-        for number, cell in enumerate(cells, start=1)
-    ]
-    failed = 0
-    for report in launch(config.launcher, _carry_out, tasks):
-        failed += not report.succeeded
-        if isinstance(config.launcher, JoblibConfig):  # what a worker logs is seen in its run's log only
-            _log.info(report.line)
-    return failed
-
-
-def _carry_out(task: _Task) -> _Report:
-    """Carry out one cell."""
-    cell, title = task.cell, f"{task.position} {task.cell.name}"
-    _log.info(title)
-    try:
-        result = execute(cell.config, name=cell.name, part=task.part)
-    except UserError as error:
-        _log.error("%s", error)
-        return _Report(False, f"{title}  failed: {error}")
-    except Exception as error:  # a failed run is a row of the table; its traceback is in its folder
-        _log.exception("run %s (%s) failed", cell.identity, cell.name)
-        return _Report(False, f"{title}  failed: {error!r}")
-    accuracy = result.final.get("test/accuracy")
-    return _Report(True, f"{title}  " + (result.outcome if accuracy is None else f"test {accuracy:.2%}"))
 
 
 def _words(cell: Cell) -> str:

@@ -172,10 +172,17 @@ def test_sweep_prints_a_table_and_where_it_lies(
     assert f"sweep  {sweep}" in out
     for run in (outputs / "runs").iterdir():
         assert run.name in out  # the table is not cut, although this is no terminal
-    assert [line for line in err.splitlines() if line.startswith("[")] == [
+    lines = [line.partition("  ")[0] for line in err.splitlines() if line.startswith("[")]
+    assert lines == [
         "[1/4] lr=0.1 seed=0", "[2/4] lr=0.1 seed=1", "[3/4] lr=0.2 seed=0", "[4/4] lr=0.2 seed=1",
     ]  # fmt: skip
-    assert {path.name for path in sweep.iterdir()} == {"sweep.json", "tracked.json", "comparison.csv", "heat_map.png"}
+    assert {path.name for path in sweep.iterdir()} == {
+        "sweep.json",
+        "tracked.json",
+        "lock",
+        "comparison.csv",
+        "heat_map.png",
+    }
     assert len(store.runs) == 5
     assert {path.name for path in outputs.iterdir()} == {"runs", "sweeps"}  # nothing of Hydra's own
 

@@ -19,6 +19,7 @@ from experiments.config.leaves import leaves
 from experiments.config.schema import Config
 from experiments.data.dataset import DataError
 from experiments.files import write_json
+from experiments.lock import held
 from experiments.recorders.tracked_run import SweepPart
 from experiments.runs import attempt
 from experiments.runs.execute import execute
@@ -330,7 +331,7 @@ def test_run_that_another_process_is_at_is_waited_for_and_not_trained_again(
     monkeypatch.setattr(logger, "handlers", [*logger.handlers, hearing])
     monkeypatch.setattr(logger, "level", logging.INFO)
     with ThreadPoolExecutor(1) as pool:
-        with folder_of(config).held(lambda: None):
+        with held(folder_of(config).lock, lambda: None):
             waiting = pool.submit(execute, config)
             assert hearing.heard.wait(60)
             folder_of(config).finished.write_bytes(marker)

@@ -11,7 +11,7 @@ from experiments.config.schema import Config
 from experiments.data.dataset import DataError
 from experiments.runs import attempt
 from experiments.runs.execute import execute
-from experiments.sweeps import comparison, sweep
+from experiments.sweeps import comparison, work
 from experiments.sweeps.folder import SweepFolder, find_sweep
 from experiments.sweeps.grid import Cell
 from experiments.sweeps.sweep import SweepFailedError, run_sweep, sweep_id
@@ -219,12 +219,14 @@ def test_store_that_is_down_stops_no_sweep(outputs: Path, store: Store, caplog: 
 
 
 @pytest.mark.usefixtures("store")
-def test_each_run_is_announced_with_its_place(outputs: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_came_of_each_run_is_said_with_its_place(outputs: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     run_sweep(rates(outputs, 0.1, 0.2))
     messages = [record.getMessage() for record in caplog.records]
-    assert "[1/2] lr=0.1" in messages
-    assert "[2/2] lr=0.2" in messages
+    lines = [message for message in messages if message.startswith("[")]
+    assert len(lines) == 2
+    assert re.fullmatch(r"\[1/2\] lr=0\.1  test \d+\.\d\d%  \d+\.\d s", lines[0])
+    assert re.fullmatch(r"\[2/2\] lr=0\.2  test \d+\.\d\d%  \d+\.\d s", lines[1])
 
 
 @pytest.mark.usefixtures("store")
@@ -237,6 +239,6 @@ def test_plan_is_written_before_the_first_run_begins(outputs: Path, monkeypatch:
         seen.append([run["identity"] for run in folder.runs()])
         return execute(config, **keywords)
 
-    monkeypatch.setattr(sweep, "execute", spy)
+    monkeypatch.setattr(work, "execute", spy)
     run_sweep(cells)
     assert seen == [[cell.identity for cell in cells]] * 2
