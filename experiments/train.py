@@ -17,6 +17,7 @@ from experiments.command_line import INTERRUPTED, MISUSED, answered, carried_out
 from experiments.config.composition import register, typed
 from experiments.config.explanation import explain, is_composition_error
 from experiments.config.places import CONF
+from experiments.config.schema import Config
 
 PLUGINS = Path(__file__).resolve().parent / "plugins"
 
@@ -30,7 +31,7 @@ def main() -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints errors in its own way and exits
     try:
         hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(_task)()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt:  # of a sweep
         return INTERRUPTED
     except Exception as error:  # an error of the program is raised again
         if is_composition_error(error) and not wants_traceback:
@@ -41,12 +42,21 @@ def main() -> int:
 
 def _task(composed: DictConfig) -> None:
     config = typed(composed)
-    # Only now what takes a second to import: --help and a refused configuration are answered at once.
-    from experiments.runs.report import run_and_report  # noqa: PLC0415  # MLflow's import takes seconds
-
     # An error that reached Hydra would be announced by it as well.
-    if code := carried_out(lambda: run_and_report(config)):
+    if code := carried_out(lambda: _run(config)):
         sys.exit(code)
+
+
+def _run(config: Config) -> None:
+    # Only now what takes a second to import: --help and a refused configuration are answered at once.
+    if config.dry_run:
+        from experiments.sweeps.plan import print_plan, single  # noqa: PLC0415  # as below
+
+        print_plan([single(config)])
+    else:
+        from experiments.runs.report import run_and_report  # noqa: PLC0415  # MLflow's import takes seconds
+
+        run_and_report(config)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

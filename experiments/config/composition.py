@@ -26,7 +26,7 @@ def register() -> None:
             store.store(group=f"{SCHEMA_GROUP}/{group}", name=name, node=schema)
     OmegaConf.register_new_resolver("checkout_outputs", lambda: str(checkout() / "outputs"), replace=True)
     OmegaConf.register_new_resolver("absolute", lambda path: str(Path(path).absolute()), replace=True)
-    OmegaConf.register_new_resolver("identity", _identity, replace=True)
+    OmegaConf.register_new_resolver("run_folder", _run_folder, replace=True)
 
 
 def typed(composed: DictConfig) -> Config:
@@ -65,8 +65,12 @@ def _refuse_numbers_for_truth(words: Iterable[str], config: Config) -> None:
             raise ConfigError(f"{word}: must be true or false")
 
 
-def _identity(*, _root_: DictConfig) -> str:
-    """Name the folder of a run, for `hydra.run.dir`: a faulty configuration is refused before that folder exists."""
+def _run_folder(*, _root_: DictConfig) -> str:
+    """Name the folder of a run, for `hydra.run.dir`: a faulty configuration is refused before Hydra makes that folder.
+
+    A dry run has none: Hydra is given one that is there.
+    """
     from experiments.runs.identity import identity  # noqa: PLC0415  # it needs the schema of this package
 
-    return identity(typed(_root_))
+    config = typed(_root_)
+    return "." if config.dry_run else f"{config.outputs_dir}/runs/{identity(config)}"

@@ -75,9 +75,8 @@ class Display:
         for cell, last in self._at_work.values():
             epochs = _epochs(cell)
             rows.add_row(Text(f"  {cell.name}"), ProgressBar(last, epochs, _SMALL_BAR), Text(f"epoch {epochs}/{last}"))
-        top = Table.grid(padding=(0, 1))
-        top.add_row(ProgressBar(self._total, self._done, _BAR), Text(self._summary()))
-        return Group(rows, top)
+        bar = ProgressBar(self._total, self._done, _BAR)
+        return Group(rows, bar, Text(self._summary(), no_wrap=True, overflow="ellipsis"))
 
     def _summary(self) -> str:
         parts = [f"{self._done}/{self._total} done", f"{len(self._at_work)} running", f"{self._failed} failed"]

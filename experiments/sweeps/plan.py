@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from experiments.config.schema import Config
+from experiments.runs.execute import default_name
 from experiments.sweeps.forecast import Forecast, Progress
 from experiments.sweeps.grid import Cell
 from experiments.terminal import clock, print_table, stdout
@@ -18,8 +20,13 @@ def print_plan(cells: Sequence[Cell]) -> None:
     lines = [forecast.counts(), _duration(forecast)]
     if config.sweep.halving:
         compared = ", ".join(map(str, forecast.rungs[:-1]))
-        lines.append(f"successive halving after epoch {compared}: one in {config.sweep.reduction_factor} goes on")
+        lines.append(f"successive halving after epochs {compared}: one in {config.sweep.reduction_factor} goes on")
     stdout.print("\n".join([*lines, "dry run: nothing was run or written"]), markup=False, highlight=False)
+
+
+def single(config: Config) -> Cell:
+    """A run that is no sweep's, as its only cell."""
+    return Cell(default_name(config), {}, config)
 
 
 def _table(runs: Sequence[Progress]) -> Table:
@@ -48,6 +55,6 @@ def _state(run: Progress) -> str:
 def _duration(forecast: Forecast) -> str:
     left = forecast.seconds_left()
     if left is None:
-        return "how long they take can be said as soon as one epoch of them is known"
+        return "time left: unknown until an epoch is on record"
     on = f" on {forecast.workers} processes" if forecast.workers > 1 else ""
     return f"about {clock(left)} of training left{on}"

@@ -96,16 +96,17 @@ class _Sweep:
 
     def _carry_out_all(self) -> None:
         """Carry out the runs rung by rung; without halving the end is the only one."""
-        cells, given_up = list(self._cells), dict[str, int]()
-        for number, rung in enumerate(self._forecast.rungs):
-            if number:
-                before = self._forecast.rungs[number - 1]
+        cells, given_up, before = list(self._cells), dict[str, int](), 0
+        for number, rung in enumerate(self._forecast.rungs, start=1):
+            if before:
                 better = better_part(cells, before, self._config.sweep.reduction_factor)
                 given_up |= {cell.identity: before for cell in cells if cell not in better}
+                line = "rung %d of %d: %d of %d runs go on from epoch %d to %d"
+                _log.info(line, number, len(self._forecast.rungs), len(better), len(cells), before, rung)
                 cells = [replace(cell, config=replace(cell.config, force=False)) for cell in better]
-                _log.info("after epoch %d %d of the runs go on, up to epoch %d", before, len(cells), rung)
             self._folder.give_up(given_up)
             self._carry_out(cells, rung)
+            before = rung
 
     def _carry_out(self, cells: Sequence[Cell], rung: int) -> None:
         """Carry out these runs up to an epoch."""
