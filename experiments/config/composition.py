@@ -4,6 +4,7 @@ import copy
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
@@ -36,29 +37,44 @@ def typed(composed: DictConfig) -> Config:
         ConfigError: a value is impossible, alone or together with others.
         omegaconf.errors.OmegaConfBaseException: a value is missing or has the wrong type.
     """
+    words = composed.hydra.overrides.task if "hydra" in composed else []
+    return checked(without_hydra(composed), words)
+
+
+def without_hydra(composed: DictConfig) -> DictConfig:
+    """Copy what is this project's own of a composed configuration."""
     own = copy.deepcopy(composed)
     with read_write(own), open_dict(own):
-        hydra = own.pop("hydra", None)
+        own.pop("hydra", None)
+    return own
+
+
+def checked(own: DictConfig, words: Iterable[str]) -> Config:
+    """Turn a configuration without Hydra's part into typed, checked objects; raises what `typed` raises.
+
+    Args:
+        own: of which nothing is changed.
+        words: of the command line it was composed from.
+    """
     config = OmegaConf.to_object(own)
     assert isinstance(config, Config)
-    _refuse_unknown_keys(own, config)
-    _refuse_numbers_for_truth(hydra.overrides.task if hydra else [], config)
+    known = leaves(asdict(config))
+    _refuse_unknown_keys(own, known)
+    _refuse_numbers_for_truth(words, known)
     validate(config)
     config.outputs_dir = str(Path(config.outputs_dir).absolute())
     return config
 
 
-def _refuse_unknown_keys(composed: DictConfig, config: Config) -> None:
+def _refuse_unknown_keys(own: DictConfig, known: dict[str, Any]) -> None:
     """Refuse what `+key=value` added: Hydra lets it pass, but nothing would ever read it."""
-    known = leaves(asdict(config))
-    given = leaves(OmegaConf.to_container(composed))  # type: ignore[arg-type]  # the root is a mapping
+    given = leaves(OmegaConf.to_container(own))  # type: ignore[arg-type]  # the root is a mapping
     for key in given.keys() - known.keys():
         raise ConfigError(f"{key}={given[key]}: {no_such_key(key)}")
 
 
-def _refuse_numbers_for_truth(words: Iterable[str], config: Config) -> None:
+def _refuse_numbers_for_truth(words: Iterable[str], known: dict[str, Any]) -> None:
     """Refuse `optimizer.nesterov=3`, which OmegaConf takes for true; only the command line's words still show it."""
-    known = leaves(asdict(config))
     for word in words:
         key, _, value = word.lstrip("+").partition("=")
         if isinstance(known.get(key), bool) and value.lstrip("+-.")[:1].isdigit():

@@ -11,9 +11,6 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from experiments.config.composition import typed
-from experiments.config.schema import Config
-
 
 class GridSweeper(Sweeper):
     """Every combination of the values given on the command line and in `hydra.sweeper.params`.
@@ -37,12 +34,20 @@ class GridSweeper(Sweeper):
             SweepFailedError: a run has no result.
         """
         # Hydra loads this file at every start, also where only help is asked for.
-        from experiments.sweeps.grid import cells  # noqa: PLC0415  # Hydra loads this file at every start
+        from experiments.sweeps.composer import Composer  # noqa: PLC0415  # Hydra loads this file at every start
+        from experiments.sweeps.grid import cells  # noqa: PLC0415  # likewise
         from experiments.sweeps.sweep import run_sweep  # noqa: PLC0415  # likewise
 
         words = [f"{key}={value}" for key, value in self._params.items()] + list(arguments)
         overrides = OverridesParser.create(config_loader=self._loader).parse_overrides(words)
-        run_sweep(cells(overrides, self._compose))
+        run_sweep(cells(overrides, Composer(self._compose, self._is_group)))
 
-    def _compose(self, overrides: list[str]) -> Config:
-        return typed(self._loader.load_sweep_config(self._config, overrides))
+    def _compose(self, words: list[str]) -> DictConfig:
+        return self._loader.load_sweep_config(self._config, words)
+
+    def _is_group(self, key: str) -> bool:
+        hydra = self._config.hydra
+        found = self._loader.get_group_options(
+            key, results_filter=None, config_name=hydra.job.config_name, overrides=list(hydra.overrides.hydra)
+        )
+        return bool(found)
