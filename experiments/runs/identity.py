@@ -36,6 +36,15 @@ def identity(config: Config) -> str:
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:_DIGITS]
 
 
+def decides(key: str) -> bool:
+    """Whether a key has a say in what comes of a run.
+
+    >>> decides("optimizer.lr"), decides("trainer.threads"), decides("tracking.uri")
+    (True, False, False)
+    """
+    return key not in WITHOUT_EFFECT and key.split(".", maxsplit=1)[0] not in WITHOUT_EFFECT
+
+
 @cache
 def code_digest() -> str:
     """SHA-256 of every source file that takes part in computing a result, with its relative path."""
@@ -48,8 +57,4 @@ def code_digest() -> str:
 
 
 def _without_effect_removed(tree: dict[str, Any]) -> dict[str, Any]:
-    return {
-        key: value
-        for key, value in leaves(tree).items()
-        if key not in WITHOUT_EFFECT and key.split(".", maxsplit=1)[0] not in WITHOUT_EFFECT
-    }
+    return {key: value for key, value in leaves(tree).items() if decides(key)}

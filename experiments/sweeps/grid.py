@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import product
 
 from hydra.core.override_parser.types import Override
 
 from experiments.config.schema import Config
 from experiments.config.validation import ConfigError
 from experiments.runs.identity import identity
+from experiments.sweeps.axes import combinations, values_by_key
 
 
 @dataclass(frozen=True)
@@ -25,49 +25,36 @@ class Cell:
         return identity(self.config)
 
 
-def cells(overrides: Sequence[Override], compose: Callable[[list[str]], Config]) -> list[Cell]:
+def cells(
+    overrides: Sequence[Override],
+    compose: Callable[[list[str]], Config],
+    zipped: Sequence[object] = (),
+) -> list[Cell]:
     """Compose every combination of the overrides' values.
 
     Args:
         overrides: parsed; a later one of the same key replaces an earlier one.
         compose: from the overrides of one run to its checked configuration.
+        zipped: `sweep.zip`, keys or groups of keys whose values are taken together.
 
     Raises:
-        ConfigError: a combination is impossible, or two are the same run.
+        ConfigError: a combination is impossible, two are the same run, or `zipped` fits no values.
     """
-    combinations = list(map(list, product(*_values_by_key(overrides).values())))
-    settings = [dict(map(_key_and_value, combination)) for combination in combinations]
+    values = values_by_key(overrides)
+    chosen = combinations(values, zipped)
+    settings = [{key: shortest(choice.text) for key, choice in combination.items()} for combination in chosen]
     varying = [key for key in settings[0] if len({setting[key] for setting in settings}) > 1]
     names = _short_names(varying)
     found = [
         Cell(
             name=" ".join(f"{names[key]}={setting[key]}" for key in varying) or "single",
             overrides={key: setting[key] for key in varying},
-            config=compose(combination),
+            config=compose([choice.word for choice in combination.values()]),
         )
-        for setting, combination in zip(settings, combinations, strict=True)
+        for setting, combination in zip(settings, chosen, strict=True)
     ]
     _refuse_repetitions(found, settings)
     return found
-
-
-def _values_by_key(overrides: Sequence[Override]) -> dict[str, list[str]]:
-    """The words for each value of each key; the last override of a key counts."""
-    words = {}
-    for override in overrides:
-        key = override.get_key_element()
-        if override.is_sweep_override():
-            if not override.is_discrete_sweep():
-                raise ConfigError(f"{override.input_line}: a sweep needs values to choose from, {key}=a,b or range(…)")
-            words[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]
-        else:
-            words[key] = [f"{key}={override.get_value_element_as_str()}"]
-    return words
-
-
-def _key_and_value(override: str) -> tuple[str, str]:
-    key, _, value = override.lstrip("+").partition("=")
-    return key, shortest(value)
 
 
 def shortest(value: str) -> str:

@@ -9,7 +9,9 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
+
+from experiments.config.schema import SweepConfig
 
 
 class GridSweeper(Sweeper):
@@ -38,9 +40,11 @@ class GridSweeper(Sweeper):
         from experiments.sweeps.grid import cells  # noqa: PLC0415  # likewise
         from experiments.sweeps.sweep import run_sweep  # noqa: PLC0415  # likewise
 
-        words = [f"{key}={value}" for key, value in self._params.items()] + list(arguments)
+        words = [f"{key}={'null' if value is None else value}" for key, value in self._params.items()] + list(arguments)
         overrides = OverridesParser.create(config_loader=self._loader).parse_overrides(words)
-        run_sweep(cells(overrides, Composer(self._compose, self._is_group)))
+        settings = OmegaConf.to_object(self._config.sweep)
+        assert isinstance(settings, SweepConfig)
+        run_sweep(cells(overrides, Composer(self._compose, self._is_group), settings.zip))
 
     def _compose(self, words: list[str]) -> DictConfig:
         return self._loader.load_sweep_config(self._config, words)

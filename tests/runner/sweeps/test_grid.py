@@ -1,35 +1,10 @@
 """Which runs a sweep is made of, and what they are called."""
 
-from collections.abc import Callable
-from pathlib import Path
-
 import pytest
-import yaml
-from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from experiments.config.schema import Config
 from experiments.config.validation import ConfigError
-from experiments.sweeps.grid import Cell, cells, shortest
-from tests.runner.configs import changed, small_config
-
-
-@pytest.fixture
-def compose(tmp_path: Path) -> Callable[[list[str]], Config]:
-    """Composition in a line: every override is a key of the small configuration."""
-
-    def composed(overrides: list[str]) -> Config:
-        pairs = [override.lstrip("+").split("=") for override in overrides]
-        return changed(small_config(tmp_path), {key: yaml.safe_load(value) for key, value in pairs})
-
-    return composed
-
-
-@pytest.fixture
-def grid(compose: Callable[[list[str]], Config]) -> Callable[..., list[Cell]]:
-    return lambda *words: cells(OverridesParser.create().parse_overrides(list(words)), compose)
-
-
-Grid = Callable[..., list[Cell]]
+from experiments.sweeps.grid import shortest
+from tests.runner.sweeps.conftest import Grid
 
 
 def test_every_combination_is_a_run(grid: Grid) -> None:
@@ -59,6 +34,11 @@ def test_last_parts_coincide_only_among_what_varies(grid: Grid) -> None:
     assert grid("model.channels=[2],[3]", "data.channels=1")[0].name == "channels=[2]"
 
 
+@pytest.mark.parametrize("words", [("seed=0,1", "optimizer.lr=0.1,0.2"), ("optimizer.lr=0.1,0.2", "seed=0,1")])
+def test_runs_that_differ_in_their_seed_only_are_neighbours(words: tuple[str, str], grid: Grid) -> None:
+    assert [cell.name for cell in grid(*words)] == ["lr=0.1 seed=0", "lr=0.1 seed=1", "lr=0.2 seed=0", "lr=0.2 seed=1"]
+
+
 def test_lists_vary_as_a_whole(grid: Grid) -> None:
     found = grid("model.channels=[2],[2,4]")
     assert [vars(cell.config.model)["channels"] for cell in found] == [[2], [2, 4]]
@@ -67,6 +47,10 @@ def test_lists_vary_as_a_whole(grid: Grid) -> None:
 
 def test_ranges_are_values_too(grid: Grid) -> None:
     assert [cell.config.seed for cell in grid("seed=range(2,5)")] == [2, 3, 4]
+
+
+def test_steps_of_a_range_do_not_add_up_errors(grid: Grid) -> None:
+    assert [cell.config.optimizer.lr for cell in grid("optimizer.lr=range(0.1,0.5,0.1)")] == [0.1, 0.2, 0.3, 0.4]
 
 
 def test_later_values_of_a_key_take_the_place_of_earlier_ones(grid: Grid) -> None:
@@ -86,14 +70,23 @@ def test_sweep_over_nothing_is_a_single_run(grid: Grid) -> None:
     assert (cell.name, cell.overrides) == ("single", {})
 
 
-@pytest.mark.parametrize("words", [("optimizer.lr=0.1,0.1",), ("optimizer.lr=0.1,0.10",), ("trainer.threads=1,2",)])
+@pytest.mark.parametrize("words", [("optimizer.lr=0.1,0.1",), ("optimizer.lr=0.1,0.10",)])
 def test_two_values_for_the_same_run_are_refused(words: tuple[str, ...], grid: Grid) -> None:
     with pytest.raises(ConfigError, match=r"two runs of the sweep are the same: '.*' and '.*'; name each value once"):
         grid(*words, "seed=0,1")
 
 
+@pytest.mark.parametrize(
+    "word", ["trainer.threads=1,2", "launcher=serial,joblib", "outputs_dir=a,b", "force=true,false", "sweep=a,b"]
+)
+def test_what_decides_no_result_cannot_be_swept(word: str, grid: Grid) -> None:
+    with pytest.raises(ConfigError, match=f"^{word}: must be one value for all runs, it decides no result"):
+        grid(word, "seed=0,1")
+
+
 def test_plus_signs_are_not_part_of_the_key(grid: Grid) -> None:
     assert grid("++optimizer.lr=0.1,0.2")[0].overrides == {"optimizer.lr": "0.1"}
+    assert [cell.config.optimizer.lr for cell in grid("optimizer.lr=0.1,0.2", "++optimizer.lr=0.5,0.6")] == [0.5, 0.6]
 
 
 @pytest.mark.parametrize(
