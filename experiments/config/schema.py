@@ -275,7 +275,7 @@ class SweepConfig:
     """
 
     zip: list[Any]
-    exclude: list[dict[str, Any]]
+    exclude: list[Any]
     max_failures: int | None
     halving: bool
     min_epochs: int

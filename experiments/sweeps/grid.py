@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from hydra.core.override_parser.types import Override
 
@@ -9,6 +10,7 @@ from experiments.config.schema import Config
 from experiments.config.validation import ConfigError
 from experiments.runs.identity import identity
 from experiments.sweeps.axes import combinations, values_by_key
+from experiments.sweeps.exclusions import without_excluded
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ def cells(
     overrides: Sequence[Override],
     compose: Callable[[list[str]], Config],
     zipped: Sequence[object] = (),
+    excluded: Sequence[Any] = (),
 ) -> list[Cell]:
     """Compose every combination of the overrides' values.
 
@@ -36,12 +39,13 @@ def cells(
         overrides: parsed; a later one of the same key replaces an earlier one.
         compose: from the overrides of one run to its checked configuration.
         zipped: `sweep.zip`, keys or groups of keys whose values are taken together.
+        excluded: `sweep.exclude`, combinations that are left out; they may be impossible ones.
 
     Raises:
-        ConfigError: a combination is impossible, two are the same run, or `zipped` fits no values.
+        ConfigError: a combination is impossible, two are the same run, or `zipped` or `excluded` fit no value.
     """
     values = values_by_key(overrides)
-    chosen = combinations(values, zipped)
+    chosen = without_excluded(combinations(values, zipped), excluded, values)
     settings = [{key: shortest(choice.text) for key, choice in combination.items()} for combination in chosen]
     varying = [key for key in settings[0] if len({setting[key] for setting in settings}) > 1]
     names = _short_names(varying)

@@ -44,7 +44,7 @@ class GridSweeper(Sweeper):
         overrides = OverridesParser.create(config_loader=self._loader).parse_overrides(words)
         settings = OmegaConf.to_object(self._config.sweep)
         assert isinstance(settings, SweepConfig)
-        run_sweep(cells(overrides, Composer(self._compose, self._is_group), settings.zip))
+        run_sweep(cells(overrides, Composer(self._compose, self._is_group), settings.zip, settings.exclude))
 
     def _compose(self, words: list[str]) -> DictConfig:
         return self._loader.load_sweep_config(self._config, words)
