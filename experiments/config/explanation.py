@@ -9,13 +9,16 @@ from omegaconf.errors import OmegaConfBaseException
 from experiments.config.keys import no_such_key
 from experiments.config.validation import ConfigError, did_you_mean
 
+# Hydra raises these as bare ValueErrors: for GROUP=null and the like, for -m --cfg, for --resolve alone.
+_NO_NAME, _FLAGS, _RESOLVE = "Config group override must be", "Only one of --run", "The --resolve flag"
+_BARE = (_NO_NAME, _FLAGS, _RESOLVE)
+
 
 def is_composition_error(error: Exception) -> bool:
     """Whether a command line is at fault, rather than the program."""
     if isinstance(error, ConfigError | HydraException | OmegaConfBaseException):
         return True
-    # Hydra raises this one bare, for GROUP=null and the like.
-    return isinstance(error, ValueError) and str(error).startswith("Config group override must be")
+    return isinstance(error, ValueError) and str(error).startswith(_BARE)
 
 
 def explain(error: Exception, overrides: Sequence[str]) -> str:
@@ -46,8 +49,10 @@ def _plain(error: Exception, overrides: Sequence[str]) -> str:
         return f"{ambiguous[1]}: several values; add -m to sweep over them, or write a list as [a,b]"
     if isinstance(error, OverrideParseException):
         return f"{error.override}: is not KEY=VALUE ({_first_lines(error.message, count=1)})"
-    if message.startswith("Config group override must be"):
+    if message.startswith(_NO_NAME):
         return f"{' '.join(overrides)}: a group is chosen by name, GROUP=NAME; --help lists them"
+    if message.startswith(_FLAGS):
+        return "-m, --cfg, --info and -sc exclude one another: --cfg and --info are about a single run"
     return _first_lines(message, count=1 if isinstance(error, MissingConfigException) else 2)
 
 
@@ -74,6 +79,8 @@ def _wrong_value(cause: OmegaConfBaseException, overrides: Sequence[str]) -> str
         return _preset_at_odds(key, overrides) if word == key else f"{word}: {no_such_key(key)}"
     if "MISSING" in rule or "missing mandatory" in rule.lower():
         return f"{word}: a value is needed here, but none is set"
+    if rule == "Cannot merge DictConfig with ListConfig":
+        rule = "must be a list, [{…}]"
     return f"{word}: {rule}"
 
 
