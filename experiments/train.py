@@ -14,7 +14,7 @@ import hydra
 from omegaconf import DictConfig
 
 from experiments.command_line import INTERRUPTED, MISUSED, answered, carried_out, complain
-from experiments.config.composition import register, typed
+from experiments.config.composition import register, typed_alone
 from experiments.config.explanation import explain, is_composition_error
 from experiments.config.places import CONF
 from experiments.config.schema import Config
@@ -41,7 +41,7 @@ def main() -> int:
 
 
 def _task(composed: DictConfig) -> None:
-    config = typed(composed)
+    config = typed_alone(composed)
     # An error that reached Hydra would be announced by it as well.
     if code := carried_out(lambda: _run(config)):
         sys.exit(code)

@@ -13,7 +13,7 @@ from experiments.config.keys import no_such_key
 from experiments.config.leaves import leaves
 from experiments.config.places import checkout
 from experiments.config.schema import ALTERNATIVES, Config
-from experiments.config.validation import ConfigError, validate
+from experiments.config.validation import ConfigError, validate, validate_alone
 
 SCHEMA_GROUP = "schema"
 
@@ -39,6 +39,17 @@ def typed(composed: DictConfig) -> Config:
     """
     words = composed.hydra.overrides.task if "hydra" in composed else []
     return checked(without_hydra(composed), words)
+
+
+def typed_alone(composed: DictConfig) -> Config:
+    """As `typed`, for a run that is not part of a sweep.
+
+    Raises:
+        ConfigError: as `typed`, and where it asks for what only several runs can have.
+    """
+    config = typed(composed)
+    validate_alone(config)
+    return config
 
 
 def without_hydra(composed: DictConfig) -> DictConfig:
@@ -88,5 +99,5 @@ def _run_folder(*, _root_: DictConfig) -> str:
     """
     from experiments.runs.identity import identity  # noqa: PLC0415  # it needs the schema of this package
 
-    config = typed(_root_)
+    config = typed_alone(_root_)
     return "." if config.dry_run else f"{config.outputs_dir}/runs/{identity(config)}"

@@ -50,6 +50,18 @@ def validate(config: Config) -> None:
         raise ConfigError("\n".join(faults[:_SHOWN]) + more)
 
 
+def validate_alone(config: Config) -> None:
+    """Check what must hold of a run that is not part of a sweep.
+
+    Raises:
+        ConfigError: it asks for what only several runs can have.
+    """
+    sweep = config.sweep
+    for key, is_set in (("zip", sweep.zip), ("exclude", sweep.exclude), ("halving", sweep.halving)):
+        if is_set:
+            raise ConfigError(f"sweep.{key}: is about several runs; add -m and values to choose from, KEY=A,B")
+
+
 def did_you_mean(word: str, words: list[str]) -> str:
     """Name the nearest known word, if one is near.
 
@@ -68,6 +80,7 @@ def _faults(config: Config) -> Iterator[str]:
     yield from _data(config)
     yield from _augmentation(config)
     yield from _trainer(config)
+    yield from _sweep(config)
     if isinstance(config.launcher, JoblibConfig):
         yield from _at_least(1, "launcher.n_jobs", config.launcher.n_jobs)
     yield from _at_least(0, "seed", config.seed)
@@ -225,6 +238,16 @@ def _early_stopping(config: Config) -> Iterator[str]:
         yield from _at_least(1, "trainer.patience", patience)
         if patience >= 1 and config.data.validation_fraction == 0:
             yield f"trainer.patience={patience}: needs data.validation_fraction above 0, it watches val/loss"
+
+
+def _sweep(config: Config) -> Iterator[str]:
+    sweep, epochs = config.sweep, config.trainer.epochs
+    if sweep.max_failures is not None:
+        yield from _at_least(1, "sweep.max_failures", sweep.max_failures)
+    yield from _at_least(1, "sweep.min_epochs", sweep.min_epochs)
+    yield from _at_least(2, "sweep.reduction_factor", sweep.reduction_factor)
+    if sweep.halving and sweep.min_epochs >= max(1, epochs):
+        yield f"sweep.min_epochs={sweep.min_epochs}: must be less than trainer.epochs={epochs}, with sweep.halving=true"
 
 
 def _at_least(least: int, key: str, value: int) -> Iterator[str]:

@@ -54,10 +54,28 @@ CASES: list[tuple[str, str, str]] = [
     ("model.channels=[", "model.channels=[", "KEY=VALUE"),
     ("~seed", "~seed", "KEY=VALUE"),
     ("--config-dir=/no/such/folder", "/no/such/folder", "not found"),
+    # flags
+    ("-m --cfg job optimizer.lr=0.1,0.2", "-m, --cfg, --info and -sc exclude one another", "single run"),
+    ("--info config --cfg job", "-m, --cfg, --info and -sc exclude one another", "single run"),
+    ("--resolve", "--resolve", "can only be used in conjunction with --cfg"),
     # sweeps: every run is checked before the first begins
     ("-m optimizer.lr=0.1,-1", "optimizer.lr=-1", "must be a finite number above 0"),
     ("-m optimizer.lr=0.1,0.10", "optimizer.lr=0.1", "two runs of the sweep are the same"),
     ("-m seed=1,2 data=imagenet", "data=imagenet", "must be one of digits"),
+    ("-m seed=1,2 trainer.threads=1,2", "trainer.threads=1,2", "must be one value for all runs, it decides no result"),
+    # keys taken together
+    ("-m seed=1,2 sweep.zip=[seed,optimizer.lrr]", "sweep.zip=[seed,optimizer.lrr]", "optimizer.lrr is not swept"),
+    ("-m seed=1,2 optimizer.lr=1,2,3 sweep.zip=[seed,optimizer.lr]", "sweep.zip=[", "optimizer.lr has 3, seed has 2"),
+    ("-m seed=1,2 sweep.zip=seed,optimizer.lr", "sweep.zip=seed,optimizer.lr", "a list is written [a,b]"),
+    # combinations left out
+    ("-m seed=1,2 sweep.exclude=[{sead:1}]", "sweep.exclude=[{sead:1}]", "sead is not swept; did you mean seed?"),
+    ("-m seed=1,2 sweep.exclude=[{seed:1},{seed:2}]", "sweep.exclude", "leaves nothing to run"),
+    ("-m seed=1,2 sweep.exclude=[seed]", "sweep.exclude=[seed]", "must name keys and their values"),
+    ("-m seed=1,2 sweep.exclude={seed:1}", "sweep.exclude={seed:1}", "must be a list, [{…}]"),
+    # how a sweep is carried out
+    ("-m seed=1,2 sweep.max_failures=0", "sweep.max_failures=0", "must be at least 1"),
+    ("-m seed=1,2 sweep.halving=true sweep.min_epochs=5", "sweep.min_epochs=5", "must be less than trainer.epochs=5"),
+    ("sweep.halving=true", "sweep.halving", "is about several runs; add -m and values to choose from"),
 ]
 
 

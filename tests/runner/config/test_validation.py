@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from experiments.config.schema import Config, DigitsConfig, JoblibConfig, ModelConfig, OptimizerConfig, ScheduleConfig
-from experiments.config.validation import ConfigError, validate
+from experiments.config.validation import ConfigError, validate, validate_alone
 from tests.runner.configs import (
     adam,
     adamw,
@@ -56,6 +56,9 @@ IMPOSSIBLE: list[tuple[str, Any, str]] = [
     ("trainer.min_improvement", NAN, "must be a finite number, 0 or more"),
     ("augmentation.name", "standard", "is set by augmentation=…, one of none, standard, articles"),
     ("seed", -1, "must be at least 0"),
+    ("sweep.max_failures", 0, "must be at least 1"),
+    ("sweep.min_epochs", 0, "must be at least 1"),
+    ("sweep.reduction_factor", 1, "must be at least 2"),
     ("outputs_dir", "", "must not be empty"),
     ("tracking.uri", "  ", "must not be empty"),
     ("tracking.experiment", "", "must not be empty"),
@@ -154,6 +157,9 @@ POSSIBLE: list[dict[str, Any]] = [
     {"model.pool": 6},
     {"model.padding": 0},
     {"seed": 0},
+    {"sweep.max_failures": 1},
+    {"sweep.min_epochs": 2},  # of two epochs, but nothing is halved
+    {"sweep.halving": True, "sweep.min_epochs": 1, "sweep.reduction_factor": 2},
     {"trainer.patience": 1, "data.validation_fraction": 0.25},
     {"trainer.patience": None, "trainer.min_improvement": 0.5},
     {"augmentation": shifts(shift=5, cutout=6, crop=0.01, flip=True)},
@@ -194,6 +200,21 @@ def test_impossible_value_of_augmentation_is_named_with_its_rule(
 def test_patience_needs_a_validation_part(tmp_path: Path) -> None:
     (line,) = faults(small_config(tmp_path, trainer__patience=3))
     assert line == "trainer.patience=3: needs data.validation_fraction above 0, it watches val/loss"
+
+
+def test_first_rung_is_shorter_than_the_whole(tmp_path: Path) -> None:
+    (line,) = faults(changed(small_config(tmp_path), {"sweep.halving": True, "sweep.min_epochs": 2}))
+    assert line == "sweep.min_epochs=2: must be less than trainer.epochs=2, with sweep.halving=true"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("zip", ["optimizer.lr", "seed"]), ("exclude", [{"seed": 1}]), ("halving", True)]
+)
+def test_single_run_cannot_have_what_is_about_several(key: str, value: object, tmp_path: Path) -> None:
+    config = small_config(tmp_path)
+    validate_alone(changed(config, {"sweep.max_failures": 3}))  # holds of one run as well
+    with pytest.raises(ConfigError, match=rf"^sweep\.{key}: is about several runs; add -m"):
+        validate_alone(changed(config, {f"sweep.{key}": value}))
 
 
 @pytest.mark.parametrize("changes", POSSIBLE, ids=str)
