@@ -76,12 +76,19 @@ def _wrong_value(cause: OmegaConfBaseException, overrides: Sequence[str]) -> str
     word = next((word for word in overrides if word.lstrip("+").partition("=")[0] == stem), key)
     rule = _first_lines(str(cause.msg or cause), count=1)
     if re.match(r"Key '.*' (not in|is not in struct)", rule):
-        return _preset_at_odds(key, overrides) if word == key else f"{word}: {no_such_key(key)}"
+        return _preset_at_odds(key, overrides) if word == key else f"{word}: {no_such_key(key)}{_hint(word, overrides)}"
     if "MISSING" in rule or "missing mandatory" in rule.lower():
         return f"{word}: a value is needed here, but none is set"
     if rule == "Cannot merge DictConfig with ListConfig":
         rule = "must be a list, [{…}]"
     return f"{word}: {rule}"
+
+
+def _hint(word: str, overrides: Sequence[str]) -> str:
+    """How to set what only the swept choices of a group have: Hydra looks for it in the default choice first."""
+    group = word.partition(".")[0]
+    is_swept = any(other.startswith(f"{group}=") and "," in other for other in overrides)
+    return f"; in a sweep over {group} write ++{word}" if is_swept and not word.startswith("+") else ""
 
 
 def _preset_at_odds(key: str, overrides: Sequence[str]) -> str:

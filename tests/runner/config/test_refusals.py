@@ -63,6 +63,7 @@ CASES: list[tuple[str, str, str]] = [
     ("-m optimizer.lr=0.1,0.10", "optimizer.lr=0.1", "two runs of the sweep are the same"),
     ("-m seed=1,2 data=imagenet", "data=imagenet", "must be one of digits"),
     ("-m seed=1,2 trainer.threads=1,2", "trainer.threads=1,2", "must be one value for all runs, it decides no result"),
+    ("-m optimizer=adam,adamw optimizer.eps=1", "it belongs to optimizer=adam", "write ++optimizer.eps=1"),
     # keys taken together
     ("-m seed=1,2 sweep.zip=[seed,optimizer.lrr]", "sweep.zip=[seed,optimizer.lrr]", "optimizer.lrr is not swept"),
     ("-m seed=1,2 optimizer.lr=1,2,3 sweep.zip=[seed,optimizer.lr]", "sweep.zip=[", "optimizer.lr has 3, seed has 2"),
