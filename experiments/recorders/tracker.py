@@ -30,6 +30,11 @@ _PATIENCE = 120.0  # seconds to wait for another process that makes the store re
 SWEEP_SIZE = "sweep.size"  # the tag that tells a sweep's own run from its children
 Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 
+# What `public` leaves out. A password may hold a slash; what follows the host's colon is its port.
+_BEFORE_HOST = re.compile(r"://(?:[^/:\s]*:(?!\d+(?:[/?#\s]|$))\S*@|[^/\s]*@)")
+_SECRET = r"user(?:name)?|[^=&?\s]*(?:passw|passphrase|pwd|secret|token|credential|api_?key)[^=&\s]*"
+_IN_QUERY = re.compile(rf"([?&])(?:(?:{_SECRET})=[^&\s]*(?:&|(?=\s|$)))+", re.IGNORECASE)
+
 SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # by default an unreachable server blocks each call for minutes
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
@@ -183,8 +188,10 @@ def public(text: str) -> str:
 
     >>> public("postgresql://user:secret@db:5432/mlflow")
     'postgresql://db:5432/mlflow'
+    >>> public("postgresql://db/mlflow?sslmode=require&sslpassword=secret")
+    'postgresql://db/mlflow?sslmode=require'
     """
-    return re.sub(r"://[^/\s]*@", "://", text)
+    return _IN_QUERY.sub(lambda found: found[1] if found[0].endswith("&") else "", _BEFORE_HOST.sub("://", text))
 
 
 def _sqlite_path(uri: str) -> Path | None:

@@ -189,7 +189,15 @@ def test_impossible_store_is_one_line(tmp_path: Path) -> None:
         ("https://user:secret@example.org/path", "https://example.org/path"),
         ("https://user:s@cret@example.org:8080", "https://example.org:8080"),
         ("postgresql://user:secret@db:5432/mlflow", "postgresql://db:5432/mlflow"),
+        ("postgresql://user:sec/ret@db:5432/mlflow", "postgresql://db:5432/mlflow"),
+        ("postgresql://db/mlflow?user=me&password=s%26ecret", "postgresql://db/mlflow"),
+        ("postgresql://db/mlflow?password=secret&sslmode=require", "postgresql://db/mlflow?sslmode=require"),
+        ("postgresql://db/mlflow?user=me&a=b&token=t&password=p", "postgresql://db/mlflow?a=b"),
+        ("postgresql://db/mlflow?sslmode=a&sslpassword=secret&b=c", "postgresql://db/mlflow?sslmode=a&b=c"),
+        ("mysql://db/mlflow?Passwd=secret: is it up?", "mysql://db/mlflow is it up?"),
         ("sqlite:////home/someone@work/mlflow.db", "sqlite:////home/someone@work/mlflow.db"),
+        ("sqlite:////x.db?mode=ro&timeout=3", "sqlite:////x.db?mode=ro&timeout=3"),
+        ("http://localhost:5000/path/someone@work", "http://localhost:5000/path/someone@work"),
     ],
 )
 def test_users_and_passwords_are_not_shown(uri: str, shown: str) -> None:
