@@ -25,6 +25,7 @@ from experiments.pictures.learning_curve import draw_learning_curve
 from experiments.recorders.history import History, Row, best
 from experiments.recorders.tracked_run import TrackedRun
 from experiments.recorders.tracker import public
+from experiments.runs.environment import record_environment
 from experiments.runs.folder import RunFolder
 from experiments.runs.identity import code_digest
 from experiments.runs.lines import epoch_line, opening_line
@@ -64,6 +65,7 @@ class Attempt:
             rows = self._history.rows()
             return {"outcome": PAUSED, "final": rows[-1].metrics | best(rows), "stopped_early": None}
         write_whole(self._folder.config, yaml.safe_dump(self._shown(), sort_keys=False))
+        record_environment(self._folder.environment, self._config)
         self._folder.failure.unlink(missing_ok=True)
         with self._closed_if_stopped():
             model, optimizer, rows = self._take_up()
@@ -181,7 +183,7 @@ class Attempt:
         try:
             yield
         except KeyboardInterrupt:
-            self._tracked.finish("KILLED", {"outcome": "interrupted"}, [], [self._folder.log])
+            self._tracked.finish("KILLED", {"outcome": "interrupted"}, [], [self._folder.environment, self._folder.log])
             _log.warning("interrupted; the same command goes on after the last epoch")
             raise
         except BaseException:  # recorded and raised again, whatever it is
@@ -189,7 +191,8 @@ class Attempt:
                 write_whole(self._folder.failure, traceback.format_exc())
             if self._tracked.run_id is None:  # it failed before it was shown
                 self._start_tracking([])
-            self._tracked.finish("FAILED", {"outcome": "failed"}, [], [self._folder.failure, self._folder.log])
+            files = [self._folder.environment, self._folder.failure, self._folder.log]
+            self._tracked.finish("FAILED", {"outcome": "failed"}, [], files)
             raise
 
     def _start_tracking(self, rows: Sequence[Row]) -> None:
@@ -205,5 +208,6 @@ class Attempt:
         folder = self._folder
         last = [replace(rows[-1], metrics=best(rows))] if rows else []
         tags = {key: str(result[key]) for key in _TAGS}
-        files = [folder.config, folder.network, folder.history, folder.learning_curve, folder.augmentation, folder.log]
+        described = [folder.config, folder.environment, folder.network, folder.history]
+        files = [*described, folder.learning_curve, folder.augmentation, folder.log]
         self._tracked.finish("FINISHED", tags, last, files)

@@ -40,6 +40,11 @@ class RunFolder:
         return self.path / "train.log"
 
     @property
+    def environment(self) -> Path:
+        """What the last attempt was computed on and with."""
+        return self.path / "environment.json"
+
+    @property
     def network(self) -> Path:
         """The network's layers, with shapes, parameters and multiply-adds: a table."""
         return self.path / "summary.txt"
@@ -80,6 +85,6 @@ class RunFolder:
 
     def clear(self) -> None:
         """Remove what earlier attempts left; the log goes on."""
-        shown = (self.network, self.learning_curve, self.augmentation)
+        shown = (self.environment, self.network, self.learning_curve, self.augmentation)
         for path in (self.finished, self.history, self.checkpoint, *shown, self.failure):
             path.unlink(missing_ok=True)

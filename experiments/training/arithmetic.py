@@ -12,10 +12,16 @@ from experiments.config.schema import Config, JoblibConfig
 
 @contextmanager
 def arithmetic(config: Config) -> Iterator[None]:
-    """BLAS on one thread, where its bits depend on nothing else; the layers on as many as are asked for.
+    """BLAS on one thread, where its bits depend on nothing else; the layers on as many as are asked for."""
+    with threadpool_limits(1, user_api="blas"), parallel.threads(thread_count(config)):
+        yield
+
+
+def thread_count(config: Config) -> int:
+    """How many threads the layers compute on.
 
     Unless a number is asked for, it is every core this process may use, or one where several runs share the cores.
     """
-    free = 1 if isinstance(config.launcher, JoblibConfig) else joblib.cpu_count()
-    with threadpool_limits(1, user_api="blas"), parallel.threads(config.trainer.threads or free):
-        yield
+    if config.trainer.threads is not None:
+        return config.trainer.threads
+    return 1 if isinstance(config.launcher, JoblibConfig) else int(joblib.cpu_count())

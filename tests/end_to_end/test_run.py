@@ -126,6 +126,13 @@ def test_weights_tag_is_the_digest_of_the_final_weights(run: Run, folder: Path) 
 
 def test_artifacts_are_the_runs_files(run: Run, client: MlflowClient, folder: Path, tmp_path: Path) -> None:
     names = {file.path for file in client.list_artifacts(run.info.run_id)}
-    assert names >= {"config.yaml", "summary.txt", "history.jsonl", "learning_curve.png", "train.log"}
+    assert names >= {
+        "config.yaml",
+        "environment.json",
+        "summary.txt",
+        "history.jsonl",
+        "learning_curve.png",
+        "train.log",
+    }
     copy = Path(client.download_artifacts(run.info.run_id, "config.yaml", str(tmp_path)))
     assert copy.read_text() == (folder / "config.yaml").read_text()

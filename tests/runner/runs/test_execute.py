@@ -116,8 +116,8 @@ def interrupted(config: Config, stop_after: Stop, epochs: int) -> None:
 def test_folder_holds_the_promised_files(outputs: Path) -> None:
     result = execute(small_config(outputs))
     names = {path.name for path in result.folder.path.iterdir()}
-    promised = {"config.yaml", "summary.txt", "history.jsonl", "checkpoint.npz", "train.log", "learning_curve.png"}
-    assert names >= promised
+    promised = {"config.yaml", "environment.json", "summary.txt", "history.jsonl", "checkpoint.npz", "train.log"}
+    assert names >= promised | {"learning_curve.png"}
     assert not [name for name in names if "draft" in name]
 
 
@@ -183,6 +183,17 @@ def test_everything_stands_before_the_marker_is_written(
     ((names, status),) = seen
     assert names | {"finished.json"} == {file.name for file in result.folder.path.iterdir()}
     assert status == "FINISHED"
+
+
+def test_environment_is_recorded_also_of_a_run_that_fails(
+    outputs: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attempt, "build_dataset", lambda *_: 1 / 0)
+    config = small_config(outputs, trainer__threads=2)
+    with pytest.raises(ZeroDivisionError):
+        execute(config)
+    assert json.loads(folder_of(config).environment.read_text())["threads"] == 2
+    assert "environment.json" in store.only.files
 
 
 def test_picture_is_of_the_whole_history(outputs: Path, picture: list[tuple[list[int], str]]) -> None:

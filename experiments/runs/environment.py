@@ -1,0 +1,74 @@
+"""What a run was computed on and with, so that two results that should be equal and aren't can be explained.
+
+It names no host, user or path. A new fact is a new key of `environment`; `experiments.comparison` shows it by itself.
+"""
+
+import platform
+from functools import cache
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+from threadpoolctl import threadpool_info
+
+from experiments.config.schema import Config
+from experiments.files import write_json
+from experiments.runs.identity import code_digest
+from experiments.training.arithmetic import arithmetic, thread_count
+
+_CPUINFO = Path("/proc/cpuinfo")
+_BLAS = {"internal_api": "library", "version": "version", "architecture": "architecture", "num_threads": "threads"}
+
+
+def record_environment(path: Path, config: Config) -> None:
+    """Write the surroundings of a run to a file."""
+    write_json(path, environment(config))
+
+
+def environment(config: Config) -> dict[str, Any]:
+    """The surroundings of a run, by name.
+
+    Returns:
+        `python`, `numpy`; `blas`, as it is while the run computes (`library`, `version`, `architecture` of its
+        kernels, `threads`); `cpu` (`model`, `cores` this process may use); `system`, `threads` of the trainer,
+        `code.sha256`; and of all installed `packages` the versions.
+    """
+    with arithmetic(config):
+        blas = _blas()
+    return {
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "numpy": np.__version__,
+        "blas": blas,
+        "cpu": {"model": _cpu(), "cores": joblib.cpu_count()},
+        "system": platform.platform(),
+        "threads": thread_count(config),
+        "code.sha256": code_digest(),
+        "packages": _packages(),
+    }
+
+
+def _blas() -> dict[str, Any]:
+    """NumPy's BLAS; in the same process there may be SciPy's as well, which no run computes with."""
+    libraries = [library for library in threadpool_info() if library["user_api"] == "blas"]
+    libraries.sort(key=lambda library: "numpy" not in library["filepath"])
+    return {name: library.get(key) for library in libraries[:1] for key, name in _BLAS.items()}
+
+
+@cache
+def _cpu() -> str:
+    lines = _CPUINFO.read_text(encoding="utf-8").splitlines() if _CPUINFO.exists() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()
+
+
+@cache  # reading what pip wrote takes a tenth of a second
+def _packages() -> dict[str, str]:
+    """Version by name. Where a name is installed twice, the first that an import finds counts."""
+    found: dict[str, str] = {}
+    for package in distributions():
+        name = package.metadata["Name"]
+        if name:  # what a failed installation left behind has none
+            found.setdefault(name.lower().replace("_", "-"), package.version)
+    return dict(sorted(found.items()))
