@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from experiments.command_line import carried_out, parser
+from experiments.command_line import carried_out, parser, tracking_uri
+from experiments.recorders.abandoned import close_abandoned_if_any
 from experiments.recorders.history import History
+from experiments.recorders.tracker import Store
 from experiments.runs.folder import RunFolder
 from experiments.sweeps.comparison import compare, table, write_comparison
 from experiments.sweeps.folder import find_sweep
@@ -28,6 +30,9 @@ def main(words: list[str] | None = None) -> int:
     chosen = arguments.parse_args(words)
 
     def command() -> None:
+        store = Store(tracking_uri(chosen))
+        if not store.is_missing():
+            close_abandoned_if_any(store, chosen.outputs_dir)
         folder = find_sweep(chosen.outputs_dir, chosen.sweep)
         frame = compare(folder)
         written = write_comparison(folder, frame)

@@ -20,7 +20,8 @@ import requests
 
 from experiments.command_line import carried_out, parser, tracking_uri
 from experiments.errors import UserError
-from experiments.recorders.tracker import SETTINGS, links, public
+from experiments.recorders.abandoned import close_abandoned
+from experiments.recorders.tracker import SETTINGS, Store, links, public
 from experiments.terminal import stderr, stdout
 
 _HOST = "127.0.0.1"
@@ -36,12 +37,14 @@ def main(words: list[str] | None = None) -> int:
     )
     arguments.add_argument("--port", type=int, default=5000, help="where the server listens (default: 5000)")
     chosen = arguments.parse_args(words)
-    return carried_out(lambda: _serve(tracking_uri(chosen), chosen.port))
+    return carried_out(lambda: _serve(tracking_uri(chosen), chosen.outputs_dir, chosen.port))
 
 
-def _serve(uri: str, port: int) -> None:
-    if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
+def _serve(uri: str, outputs_dir: Path, port: int) -> None:
+    store = Store(uri)
+    if store.is_missing():
         raise UserError(f"{uri}: there is no store yet; python -m experiments.train makes one")
+    close_abandoned(store, outputs_dir)
     pages = links(uri)
     if urlsplit(uri).scheme in ("http", "https"):
         _print_links(public(uri).rstrip("/"), pages)

@@ -5,12 +5,14 @@ uploads what is missing.
 """
 
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from experiments.files import read_json, write_json
+from experiments.recorders.abandoned import open_times
 from experiments.recorders.history import Row
 from experiments.recorders.tracker import Status, Tracker, TrackerError, public
 
@@ -86,17 +88,23 @@ class TrackedRun:
             part = self._part
             if part is not None:
                 tags = {**tags, "sweep.id": part.sweep_id, "sweep.overrides": part.overrides}
-            self.run_id = self._tracker.create(self._name, tags=tags, parent=part.parent if part else None)
+            parent = part.parent if part else None
+            self.run_id = None
+            begun_ms = round(time.time() * 1000)
+            self._opening(begun_ms)
+            self.run_id = self._tracker.create(self._name, tags=tags, begun_ms=begun_ms, parent=parent)
         self._remember(epochs=len(rows))
         self._tracker.log_params(self.run_id, params)
         self._tracker.log_rows(self.run_id, rows)
 
     def _taken_up(self, run_id: str, epochs: int) -> bool:
         """Go on with the MLflow run that showed the last attempt, unless it shows epochs that were lost since."""
+        self._opening(self._entry().get("begun_ms", 0))
         if not self._tracker.resume(run_id):
             return False
         if self._entry().get("epochs", 0) > epochs:
             self._interrupted(run_id)
+            self._closed()
             return False
         return True
 
@@ -118,7 +126,7 @@ class TrackedRun:
         self._tracker.log_tags(run_id, tags)
         self._tracker.log_files(run_id, files)
         self._tracker.finish(run_id, status)
-        self._remember(complete=status == "FINISHED")
+        self._closed(complete=status == "FINISHED")
 
     def _known_run_id(self) -> str:
         assert self.run_id is not None, "start comes first"
@@ -137,7 +145,17 @@ class TrackedRun:
         entry = (read_json(self._book) or {}).get(self._key)
         return entry if isinstance(entry, dict) else {}
 
+    def _opening(self, begun_ms: int) -> None:
+        """Note what the store is about to show as RUNNING: should its answer never come, it can still be closed."""
+        self._remember(begun_ms=begun_ms, open=sorted({*open_times(self._entry()), begun_ms}))
+
+    def _closed(self, **known: Any) -> None:
+        """Note that the store shows the run's end."""
+        entry = self._entry()
+        others = [begun_ms for begun_ms in open_times(entry) if begun_ms != entry.get("begun_ms")]
+        self._remember(open=others, **known)
+
     def _remember(self, **known: Any) -> None:
-        """Note what the store shows: how many epochs at the most, and whether all of the run."""
+        """Note what the store shows: which run, how many epochs at the most, whether all, what may be RUNNING."""
         entry = {**self._entry(), "run_id": self.run_id, "complete": False, **known}
         write_json(self._book, {**(read_json(self._book) or {}), self._key: entry})

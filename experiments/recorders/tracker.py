@@ -8,8 +8,10 @@ import contextlib
 import logging
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -21,12 +23,15 @@ from requests import RequestException
 
 from experiments.config.schema import Config
 from experiments.errors import UserError
+from experiments.recorders.abandoned import close_abandoned
 from experiments.recorders.history import Row
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 _PATIENCE = 120.0  # seconds to wait for another process that makes the store ready
+_PAGE = 1000  # what a search finds comes in answers of this size
 SWEEP_SIZE = "sweep.size"  # the tag that tells a sweep's own run from its children
 Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 
@@ -49,46 +54,128 @@ class TrackerError(UserError):
     """The store cannot be reached or refuses; training does not depend on it."""
 
 
+@dataclass(frozen=True)
+class StoredRun:
+    """What a store tells of a run; of each metric the last value. All of it may come from a stranger."""
+
+    run_id: str
+    name: str
+    status: str
+    begun_ms: int
+    tags: Mapping[str, str]
+    params: Mapping[str, str]
+    metrics: Mapping[str, float]
+
+
+class Store:
+    """A store with all its experiments, opened on first use.
+
+    Args:
+        uri: as MLflow writes it; a relative SQLite path is read from the current folder.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self.uri = absolute_uri(uri)
+
+    @property
+    def key(self) -> str:
+        """What the books of runs call it."""
+        return public(self.uri)
+
+    @cached_property
+    def client(self) -> "MlflowClient":
+        """MLflow's own client; a store that is new gets its tables."""
+        with translated(self.uri), _one_at_a_time(self.uri):
+            return _client(self.uri)
+
+    def is_missing(self) -> bool:
+        """Whether opening the store would make it."""
+        path = _sqlite_path(self.uri)
+        return path is not None and not path.exists()
+
+    def experiments(self) -> dict[str, str]:
+        """The id of each experiment, by name."""
+        with translated(self.uri):
+            return {found.name: found.experiment_id for found in _paged(self.client.search_experiments)}
+
+    def search(self, condition: str, experiments: Sequence[str] | None = None) -> Iterator[StoredRun]:
+        """The runs that a condition in MLflow's language holds for, the last begun first.
+
+        Args:
+            condition: `tags.identity LIKE '3f%'`; empty for all.
+            experiments: ids; all there are if not given.
+        """
+        ids = list(self.experiments().values() if experiments is None else experiments)
+        with translated(self.uri):
+            for run in _paged(lambda **page: self.client.search_runs(ids, condition, **page)):
+                yield _stored_run(run)
+
+    def running(self) -> list[StoredRun]:
+        """The runs that are RUNNING, as far as the store knows."""
+        return list(self.search("attributes.status = 'RUNNING'"))
+
+    def is_running(self, run_id: str) -> bool:
+        """Whether a run is RUNNING at this moment."""
+        with translated(self.uri):
+            return bool(self.client.get_run(run_id).info.status == "RUNNING")
+
+    def interrupt(self, run_id: str) -> None:
+        """Close a run that nobody works at any more."""
+        with translated(self.uri):
+            self.client.set_tag(run_id, "outcome", "interrupted")
+            self.client.set_terminated(run_id, "KILLED")
+
+    def file(self, run_id: str, name: str) -> bytes | None:
+        """A file of a run's artifacts; None if there is none or it lies where this machine cannot get it."""
+        with translated(self.uri), tempfile.TemporaryDirectory() as folder:
+            try:
+                return Path(self.client.download_artifacts(run_id, name, folder)).read_bytes()
+            except (_mlflow().exceptions.MlflowException, OSError):
+                return None
+
+
 class Tracker:
     """An experiment in a store, made ready on first use.
 
     Args:
         uri: of the store, as MLflow writes it; a relative SQLite path is read from the current folder.
         experiment: name, created if missing.
-        artifacts: folder for files, used where the store is a database on this machine.
+        outputs_dir: where runs write. Files go to its folder `artifacts`, if the store is a database on this machine.
     """
 
-    def __init__(self, uri: str, experiment: str, artifacts: Path) -> None:
-        self.uri = absolute_uri(uri)
+    def __init__(self, uri: str, experiment: str, outputs_dir: Path) -> None:
+        self._store = Store(uri)
+        self.uri = self._store.uri
         self.experiment = experiment
-        self._artifacts = artifacts
+        self._outputs_dir = outputs_dir
         self._experiment_id: str | None = None
 
     def open(self) -> str:
-        """Make the store and the experiment ready and return the experiment's id."""
+        """Make the store and the experiment ready, close what was abandoned, and return the experiment's id."""
         if self._experiment_id is None:
-            with _translated(self.uri), _one_at_a_time(self.uri):
-                self._opened_client = _client(self.uri)
-                self._experiment_id = self._find_or_create_experiment()
+            client = self._store.client
+            with translated(self.uri), _one_at_a_time(self.uri):
+                self._experiment_id = self._find_or_create_experiment(client)
+            close_abandoned(self._store, self._outputs_dir)
         return self._experiment_id
 
     @property
     def _client(self) -> "MlflowClient":
         self.open()
-        return self._opened_client
+        return self._store.client
 
-    def create(self, name: str, *, tags: Mapping[str, str], parent: str | None = None) -> str:
+    def create(self, name: str, *, tags: Mapping[str, str], begun_ms: int, parent: str | None = None) -> str:
         """Create a run, RUNNING, and return its id."""
         experiment_id = self.open()
         tags = {**tags, "mlflow.source.name": "experiments.train", "mlflow.source.type": "LOCAL"}
         if parent is not None:
             tags["mlflow.parentRunId"] = parent
-        with _translated(self.uri):
-            return str(self._client.create_run(experiment_id, tags=tags, run_name=name).info.run_id)
+        with translated(self.uri):
+            return str(self._client.create_run(experiment_id, begun_ms, tags, run_name=name).info.run_id)
 
     def log_params(self, run_id: str, params: Mapping[str, Any]) -> None:
         """Log the parameters that are not there yet; MLflow lets none be changed."""
-        with _translated(self.uri):
+        with translated(self.uri):
             param = _mlflow().entities.Param
             missing = params.keys() - self._client.get_run(run_id).data.params.keys()
             self._client.log_batch(run_id, params=[param(key, str(params[key])) for key in sorted(missing)])
@@ -96,7 +183,7 @@ class Tracker:
     def resume(self, run_id: str) -> bool:
         """Set an earlier run RUNNING again; False if the store has it no more."""
         self.open()
-        with _translated(self.uri):
+        with translated(self.uri):
             try:
                 if self._client.get_run(run_id).info.lifecycle_stage != "active":
                     return False
@@ -110,7 +197,7 @@ class Tracker:
     def log_rows(self, run_id: str, rows: Sequence[Row]) -> None:
         """Log the metrics of epochs, step = epoch."""
         metrics = [(key, value, row) for row in rows for key, value in row.metrics.items()]
-        with _translated(self.uri):
+        with translated(self.uri):
             metric = _mlflow().entities.Metric
             for start in range(0, len(metrics), 1000):  # the most a call takes
                 part = metrics[start : start + 1000]
@@ -118,26 +205,26 @@ class Tracker:
 
     def log_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
         """Set tags."""
-        with _translated(self.uri):
+        with translated(self.uri):
             for key, value in tags.items():
                 self._client.set_tag(run_id, key, value)
 
     def log_files(self, run_id: str, files: Sequence[Path]) -> None:
         """Upload files as artifacts; one that does not exist is left out."""
-        with _translated(self.uri):
+        with translated(self.uri):
             for file in files:
                 if file.exists():
                     self._client.log_artifact(run_id, str(file))
 
     def finish(self, run_id: str, status: Status) -> None:
         """End a run with this status."""
-        with _translated(self.uri):
+        with translated(self.uri):
             self._client.set_terminated(run_id, status)
 
-    def _find_or_create_experiment(self) -> str:
-        found = self._opened_client.get_experiment_by_name(self.experiment)
+    def _find_or_create_experiment(self, client: "MlflowClient") -> str:
+        found = client.get_experiment_by_name(self.experiment)
         if found is None:
-            return str(self._opened_client.create_experiment(self.experiment, self._artifact_location()))
+            return str(client.create_experiment(self.experiment, self._artifact_location()))
         if found.lifecycle_stage != "active":
             raise TrackerError(
                 f"tracking.experiment={self.experiment}: "
@@ -147,12 +234,13 @@ class Tracker:
 
     def _artifact_location(self) -> str | None:
         """A tracking server decides for itself where files go."""
-        return None if urlsplit(self.uri).scheme in ("http", "https") else self._artifacts.absolute().as_uri()
+        folder = (self._outputs_dir / "artifacts").absolute()
+        return None if urlsplit(self.uri).scheme in ("http", "https") else folder.as_uri()
 
 
 def tracker(config: Config) -> Tracker:
     """The tracker of a run's store and experiment, one a process: opening a store is slow."""
-    return _tracker(config.tracking.uri, config.tracking.experiment, Path(config.outputs_dir) / "artifacts")
+    return _tracker(config.tracking.uri, config.tracking.experiment, Path(config.outputs_dir))
 
 
 _tracker = cache(Tracker)
@@ -161,8 +249,8 @@ _tracker = cache(Tracker)
 def links(uri: str) -> dict[str, str]:
     """Pages of the UI worth opening, by title: each experiment's runs, and those of its latest sweep in a flat list."""
     pages = {}
-    with _translated(uri), _one_at_a_time(uri):
-        client = _client(uri)
+    client = Store(uri).client
+    with translated(uri):
         for found in client.search_experiments(filter_string="name != 'Default'"):
             # Without the switch, the UI opens in a mode for language models that shows no training runs.
             page = f"#/experiments/{found.experiment_id}?workflowType=machine_learning"
@@ -196,6 +284,23 @@ def public(text: str) -> str:
 
 def _sqlite_path(uri: str) -> Path | None:
     return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
+
+
+def _paged(search: Callable[..., Any]) -> Iterator[Any]:
+    """What a search finds, page by page."""
+    token = None
+    while True:
+        page = search(max_results=_PAGE, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def _stored_run(run: "Run") -> StoredRun:
+    info, data = run.info, run.data
+    name = str(info.run_name or "")
+    return StoredRun(info.run_id, name, info.status, int(info.start_time or 0), data.tags, data.params, data.metrics)
 
 
 def _client(uri: str) -> "MlflowClient":
@@ -241,7 +346,7 @@ def _one_at_a_time(uri: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _translated(uri: str) -> Iterator[None]:
+def translated(uri: str) -> Iterator[None]:
     """Turn whatever MLflow raises when a store fails into one error with one line."""
     try:
         yield

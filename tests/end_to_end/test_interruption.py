@@ -10,7 +10,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from experiments.runs.execute import execute
-from tests.end_to_end.conftest import PATIENCE, TINY, begin, read_until
+from tests.end_to_end.conftest import PATIENCE, TINY, begin, finish, read_until
 from tests.runner.composed import composed_config
 from tests.runner.doubles import Store
 from tests.runner.stores import make_store
@@ -77,3 +77,29 @@ def test_stopped_run_is_closed_and_goes_on_to_the_same_weights(
     history = MlflowClient(f"sqlite:///{outputs}/mlflow.db").get_metric_history(finished.info.run_id, "train/loss")
     losses = [json.loads(line)["metrics"]["train/loss"] for line in undisturbed.history.read_text().splitlines()]
     assert [(metric.step, metric.value) for metric in history] == list(enumerate(losses, start=1))
+
+
+def test_killed_run_is_closed_by_compare_and_gone_on_with_by_train(
+    tmp_path: Path, elsewhere: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    outputs = tmp_path / "outputs"
+    make_store(outputs, tmp_path_factory)
+    process = begin("train", *words(outputs, []), cwd=elsewhere)
+    read_until(process.stderr, f"epoch 1/{EPOCHS}")
+    process.kill()  # it has no chance to say so
+    process.communicate(timeout=PATIENCE)
+    assert process.returncode == -signal.SIGKILL
+    shown = only_run(outputs)
+    assert shown.info.status == "RUNNING"
+
+    compared = finish("compare", "--outputs-dir", str(outputs), cwd=elsewhere)
+    assert compared.stderr.splitlines()[0].startswith("1 run was RUNNING in MLflow without a process")
+    closed = only_run(outputs)
+    assert (closed.info.status, closed.data.tags["outcome"]) == ("KILLED", "interrupted")
+
+    trained = finish("train", *words(outputs, []), cwd=elsewhere)
+    assert trained.returncode == 0, trained.stderr
+    assert "without a process" not in trained.stderr
+    finished = only_run(outputs)
+    assert finished.info.run_id == shown.info.run_id
+    assert (finished.info.status, finished.data.tags["outcome"]) == ("FINISHED", "completed")

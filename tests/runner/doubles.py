@@ -16,6 +16,8 @@ class StoredRun:
     name: str
     parent: str | None
     tags: dict[str, str]
+    run_id: str = ""
+    begun_ms: int = 0
     params: dict[str, str] = field(default_factory=dict)
     status: str = "RUNNING"
     metrics: set[tuple[str, int, int, float]] = field(default_factory=set)
@@ -30,6 +32,7 @@ class Store:
     """Takes the place of `experiments.recorders.tracker.Tracker`."""
 
     uri, experiment = "memory://", "cnn"
+    key = uri  # also of `experiments.recorders.tracker.Store`
 
     def __init__(self) -> None:
         self.runs: dict[str, StoredRun] = {}
@@ -37,10 +40,10 @@ class Store:
         self.down_after: int | None = None  # calls that still get through
         self.calls = 0
 
-    def create(self, name: str, *, tags: Mapping[str, str], parent: str | None = None) -> str:
+    def create(self, name: str, *, tags: Mapping[str, str], begun_ms: int, parent: str | None = None) -> str:
         self._call()
         run_id = f"run{len(self.runs)}"
-        self.runs[run_id] = StoredRun(name, parent, dict(tags))
+        self.runs[run_id] = StoredRun(name, parent, dict(tags), run_id, begun_ms)
         return run_id
 
     def log_params(self, run_id: str, params: Mapping[str, Any]) -> None:
@@ -70,6 +73,19 @@ class Store:
     def finish(self, run_id: str, status: str) -> None:
         self._call()
         self.runs[run_id].status = status
+
+    def running(self) -> list[StoredRun]:
+        self._call()
+        return [run for run in self.runs.values() if run.status == "RUNNING"]
+
+    def is_running(self, run_id: str) -> bool:
+        self._call()
+        return self.runs[run_id].status == "RUNNING"
+
+    def interrupt(self, run_id: str) -> None:
+        self._call()
+        self.runs[run_id].tags["outcome"] = "interrupted"
+        self.runs[run_id].status = "KILLED"
 
     @property
     def only(self) -> StoredRun:

@@ -27,6 +27,7 @@ def handler() -> Iterator[None]:
 def pages(monkeypatch: pytest.MonkeyPatch, outputs: Path) -> list[str]:
     """The stores that were asked for their pages."""
     asked: list[str] = []
+    monkeypatch.setattr(ui, "close_abandoned", lambda *_: None)
 
     def links(uri: str) -> dict[str, str]:
         asked.append(uri)
@@ -88,6 +89,15 @@ def test_store_is_the_projects_own_unless_said_otherwise(
     ui.main(["--port", str(port), "--outputs-dir", str(outputs)])
     ui.main(["--port", str(port), "--tracking-uri", f"sqlite:///{tmp_path}/x.db"])
     assert pages == [f"sqlite:///{outputs}/mlflow.db", f"sqlite:///{tmp_path}/x.db"]
+
+
+def test_runs_without_a_process_are_closed_before_anything_is_shown(
+    pages: list[str], port: int, outputs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, Path, list[str]]] = []
+    monkeypatch.setattr(ui, "close_abandoned", lambda store, folder: asked.append((store.uri, folder, list(pages))))
+    ui.main(["--port", str(port), "--outputs-dir", str(outputs)])
+    assert asked == [(f"sqlite:///{outputs}/mlflow.db", outputs, [])]
 
 
 def test_missing_store_is_not_made(tmp_path: Path, pages: list[str], capsys: pytest.CaptureFixture[str]) -> None:

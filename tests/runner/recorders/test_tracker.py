@@ -7,7 +7,8 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from experiments.recorders.history import Row
-from experiments.recorders.tracker import Tracker, TrackerError, absolute_uri, links, public, tracker
+from experiments.recorders.tracked_run import TrackedRun
+from experiments.recorders.tracker import Store, Tracker, TrackerError, absolute_uri, links, public, tracker
 from tests.runner.configs import small_config
 
 NOWHERE = "http://user:secret@127.0.0.1:9"  # the port of a service that nobody runs any more
@@ -16,7 +17,7 @@ ROWS = [Row(1, {"train/loss": 2.0, "test/accuracy": 0.5}, 1111, ""), Row(2, {"tr
 
 @pytest.fixture
 def made(store_uri: str, outputs: Path) -> Tracker:
-    return Tracker(store_uri, "cnn", outputs / "artifacts")
+    return Tracker(store_uri, "cnn", outputs)
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_run_begins_with_its_name_tags_and_params(made: Tracker, client: MlflowClient) -> None:
-    run_id = made.create("a name", tags={"identity": "0123"})
+    run_id = made.create("a name", tags={"identity": "0123"}, begun_ms=1000)
     made.log_params(run_id, {"model.channels": [8, 16], "seed": 0, "none": None})
     run = client.get_run(run_id)
     assert (run.info.status, run.info.run_name) == ("RUNNING", "a name")
@@ -40,28 +41,28 @@ def test_run_begins_with_its_name_tags_and_params(made: Tracker, client: MlflowC
 
 
 def test_params_logged_twice_are_no_error(made: Tracker, client: MlflowClient) -> None:
-    run_id = made.create("n", tags={})
+    run_id = made.create("n", tags={}, begun_ms=1000)
     for _ in range(2):
         made.log_params(run_id, {"seed": 0})
     assert client.get_run(run_id).data.params == {"seed": "0"}
 
 
 def test_child_names_its_parent(made: Tracker, client: MlflowClient) -> None:
-    parent = made.create("parent", tags={})
-    child = made.create("child", tags={}, parent=parent)
+    parent = made.create("parent", tags={}, begun_ms=1000)
+    child = made.create("child", tags={}, begun_ms=1000, parent=parent)
     assert client.get_run(child).data.tags["mlflow.parentRunId"] == parent
     assert "mlflow.parentRunId" not in client.get_run(parent).data.tags
 
 
 def test_rows_have_their_own_epochs_and_times(made: Tracker, client: MlflowClient) -> None:
-    run_id = made.create("n", tags={})
+    run_id = made.create("n", tags={}, begun_ms=1000)
     made.log_rows(run_id, ROWS)
     history = client.get_metric_history(run_id, "train/loss")
     assert [(metric.step, metric.timestamp, metric.value) for metric in history] == [(1, 1111, 2.0), (2, 2222, 1.0)]
 
 
 def test_rows_logged_twice_are_there_once(made: Tracker, client: MlflowClient) -> None:
-    run_id = made.create("n", tags={})
+    run_id = made.create("n", tags={}, begun_ms=1000)
     made.log_rows(run_id, ROWS[:1])
     made.log_rows(run_id, ROWS)
     assert len(client.get_metric_history(run_id, "train/loss")) == 2
@@ -69,27 +70,27 @@ def test_rows_logged_twice_are_there_once(made: Tracker, client: MlflowClient) -
 
 
 def test_long_history_is_logged_whole(made: Tracker, client: MlflowClient) -> None:
-    run_id = made.create("n", tags={})
+    run_id = made.create("n", tags={}, begun_ms=1000)
     made.log_rows(run_id, [Row(epoch, {"a": 1.0, "b": 2.0, "c": 3.0}, epoch, "") for epoch in range(1, 501)])
     for key in "abc":
         assert [metric.step for metric in client.get_metric_history(run_id, key)] == list(range(1, 501))
 
 
 def test_metric_that_is_no_number_is_no_error(made: Tracker, client: MlflowClient) -> None:
-    run_id = made.create("n", tags={})
+    run_id = made.create("n", tags={}, begun_ms=1000)
     made.log_rows(run_id, [Row(1, {"nan": float("nan"), "inf": float("inf")}, 0, "")])
     assert {"nan", "inf"} <= set(client.get_run(run_id).data.metrics)
 
 
 def test_tags_are_set_and_replaced(made: Tracker, client: MlflowClient) -> None:
-    run_id = made.create("n", tags={"outcome": "interrupted"})
+    run_id = made.create("n", tags={"outcome": "interrupted"}, begun_ms=1000)
     made.log_tags(run_id, {"outcome": "completed", "weights.sha256": "ab"})
     tags = client.get_run(run_id).data.tags
     assert (tags["outcome"], tags["weights.sha256"]) == ("completed", "ab")
 
 
 def test_files_are_artifacts_and_missing_ones_left_out(made: Tracker, client: MlflowClient, tmp_path: Path) -> None:
-    run_id = made.create("n", tags={})
+    run_id = made.create("n", tags={}, begun_ms=1000)
     (tmp_path / "here.txt").write_text("content")
     made.log_files(run_id, [tmp_path / "here.txt", tmp_path / "missing.txt"])
     assert [file.path for file in client.list_artifacts(run_id)] == ["here.txt"]
@@ -100,7 +101,7 @@ def test_artifacts_lie_where_they_were_asked_for_whatever_the_current_folder(
 ) -> None:
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
-    run_id = made.create("n", tags={})
+    run_id = made.create("n", tags={}, begun_ms=1000)
     (tmp_path / "here.txt").write_text("content")
     made.log_files(run_id, [tmp_path / "here.txt"])
     assert (outputs / "artifacts" / run_id / "artifacts" / "here.txt").read_text() == "content"
@@ -109,7 +110,7 @@ def test_artifacts_lie_where_they_were_asked_for_whatever_the_current_folder(
 
 @pytest.mark.parametrize("status", ["FINISHED", "FAILED", "KILLED"])
 def test_run_ends_with_its_status(status: str, made: Tracker, client: MlflowClient) -> None:
-    run_id = made.create("n", tags={})
+    run_id = made.create("n", tags={}, begun_ms=1000)
     made.finish(run_id, status)  # type: ignore[arg-type]
     info = client.get_run(run_id).info
     assert info.status == status
@@ -117,27 +118,85 @@ def test_run_ends_with_its_status(status: str, made: Tracker, client: MlflowClie
 
 
 def test_ended_run_is_taken_up_again(made: Tracker, client: MlflowClient) -> None:
-    run_id = made.create("n", tags={})
+    run_id = made.create("n", tags={}, begun_ms=1000)
     made.finish(run_id, "KILLED")
     assert made.resume(run_id)
     assert client.get_run(run_id).info.status == "RUNNING"
 
 
 def test_deleted_or_unknown_run_is_not_taken_up(made: Tracker, client: MlflowClient) -> None:
-    run_id = made.create("n", tags={})
+    run_id = made.create("n", tags={}, begun_ms=1000)
     client.delete_run(run_id)
     assert not made.resume(run_id)
     assert not made.resume("0" * 32)
 
 
+def test_store_that_is_opened_closes_what_was_abandoned(
+    made: Tracker, client: MlflowClient, store_uri: str, outputs: Path
+) -> None:
+    book = outputs / "runs" / "0123456789ab" / "tracked.json"
+    book.parent.mkdir(parents=True)
+    killed = TrackedRun(made, book, "killed", None)
+    killed.start({"identity": "0123456789ab"}, {}, ROWS)
+    elsewhere = made.create("of another machine", tags={"identity": "0123456789ab"}, begun_ms=1000)
+    Tracker(store_uri, "another experiment", outputs).open()
+    assert killed.run_id is not None
+    run = client.get_run(killed.run_id)
+    assert (run.info.status, run.data.tags["outcome"]) == ("KILLED", "interrupted")
+    assert run.info.end_time is not None
+    assert client.get_run(elsewhere).info.status == "RUNNING"
+
+
+def test_run_begins_when_it_is_said_to(made: Tracker, client: MlflowClient) -> None:
+    assert client.get_run(made.create("n", tags={}, begun_ms=1234)).info.start_time == 1234
+
+
+def test_store_tells_of_runs_what_was_logged(made: Tracker, store_uri: str) -> None:
+    first = made.create("first", tags={"identity": "0123"}, begun_ms=1000)
+    made.log_params(first, {"seed": 0})
+    made.log_rows(first, ROWS)
+    second = Tracker(store_uri, "other", Path()).create("second", tags={}, begun_ms=2000)
+    store = Store(store_uri)
+    later, earlier = store.search("")
+    assert (later.run_id, later.name, later.begun_ms, later.status) == (second, "second", 2000, "RUNNING")
+    assert earlier.tags["identity"] == "0123"
+    assert earlier.params == {"seed": "0"}
+    assert earlier.metrics == {"train/loss": 1.0, "test/accuracy": 0.5}
+    assert [run.run_id for run in store.search("tags.identity LIKE '01%'")] == [first]
+    assert [run.run_id for run in store.search("", [store.experiments()["other"]])] == [second]
+
+
+def test_store_tells_of_more_runs_than_come_in_one_answer(
+    made: Tracker, store_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("experiments.recorders.tracker._PAGE", 2)
+    ids = [made.create("n", tags={}, begun_ms=begun_ms) for begun_ms in range(1000, 1005)]
+    assert [run.run_id for run in Store(store_uri).search("")] == ids[::-1]
+
+
+def test_store_hands_out_files(made: Tracker, store_uri: str, tmp_path: Path) -> None:
+    run_id = made.create("n", tags={}, begun_ms=1000)
+    (tmp_path / "here.txt").write_text("content")
+    made.log_files(run_id, [tmp_path / "here.txt"])
+    store = Store(store_uri)
+    assert store.file(run_id, "here.txt") == b"content"
+    assert store.file(run_id, "missing.txt") is None
+
+
+def test_store_that_is_missing_is_not_made_by_asking(tmp_path: Path) -> None:
+    assert Store(f"sqlite:///{tmp_path}/mlflow.db").is_missing()
+    assert not Store("http://127.0.0.1:9").is_missing()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_run_in_the_surroundings_redirects_nothing(
     made: Tracker, client: MlflowClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    other = made.create("other", tags={})
+    other = made.create("other", tags={}, begun_ms=1000)
     monkeypatch.setenv("MLFLOW_RUN_ID", other)
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "somewhere else")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/other.db")
-    run_id = made.create("own", tags={})
+    run_id = made.create("own", tags={}, begun_ms=1000)
     made.log_rows(run_id, ROWS)
     assert run_id != other
     assert client.get_run(other).data.metrics == {}
@@ -217,9 +276,9 @@ def test_other_uris_stay_as_they_are(uri: str) -> None:
 
 def test_links_lead_to_the_runs_and_to_the_latest_sweep(made: Tracker, store_uri: str) -> None:
     experiment = made.open()
-    made.create("old sweep", tags={"sweep.size": "2"})
-    parent = made.create("sweep lr (2 runs)", tags={"sweep.size": "2"})
-    made.create("single", tags={}, parent=parent)
+    made.create("old sweep", tags={"sweep.size": "2"}, begun_ms=1000)
+    parent = made.create("sweep lr (2 runs)", tags={"sweep.size": "2"}, begun_ms=2000)
+    made.create("single", tags={}, begun_ms=1000, parent=parent)
     pages = links(store_uri)
     page = f"#/experiments/{experiment}?workflowType=machine_learning"
     assert next(iter(pages.values())) == page
@@ -231,7 +290,7 @@ def test_links_lead_to_the_runs_and_to_the_latest_sweep(made: Tracker, store_uri
 
 def test_links_name_every_experiment_that_has_been_used(store_uri: str, tmp_path: Path) -> None:
     for name in ("one", "two"):
-        Tracker(store_uri, name, tmp_path).create("sweep lr (2 runs)", tags={"sweep.size": "2"})
+        Tracker(store_uri, name, tmp_path).create("sweep lr (2 runs)", tags={"sweep.size": "2"}, begun_ms=1000)
     pages = links(store_uri)
     assert len(pages) == 4
     assert len(set(pages.values())) == 4
@@ -242,7 +301,7 @@ def test_store_without_experiments_has_no_links(store_uri: str) -> None:
 
 
 def test_run_that_cannot_be_looked_up_is_no_unknown_run(made: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
-    run_id = made.create("n", tags={})
+    run_id = made.create("n", tags={}, begun_ms=1000)
 
     def refuse(*_: object) -> None:
         raise MlflowException("out of memory")
@@ -253,7 +312,7 @@ def test_run_that_cannot_be_looked_up_is_no_unknown_run(made: Tracker, monkeypat
 
 
 def test_param_that_differs_later_is_left_as_it_is(made: Tracker, client: MlflowClient) -> None:
-    run_id = made.create("n", tags={})
+    run_id = made.create("n", tags={}, begun_ms=1000)
     made.log_params(run_id, {"trainer.threads": 1})
     made.log_params(run_id, {"trainer.threads": 2, "seed": 0})
     assert client.get_run(run_id).data.params == {"trainer.threads": "1", "seed": "0"}
