@@ -2,22 +2,24 @@
 
 import json
 import re
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from experiments.config.schema import Config
+from experiments.config.schema import Config, SweepConfig
 from experiments.data.dataset import DataError
+from experiments.lock import held
 from experiments.runs import attempt
 from experiments.runs.execute import execute
 from experiments.sweeps import comparison, work
 from experiments.sweeps.folder import SweepFolder, find_sweep
-from experiments.sweeps.grid import Cell
 from experiments.sweeps.sweep import SweepFailedError, run_sweep, sweep_id
 from experiments.training.build import build_optimizer
-from tests.runner.configs import changed, small_config
 from tests.runner.doubles import Store, StoredRun
+from tests.runner.sweeps.cells import rates, rates_and_seeds
 
 
 @pytest.fixture(autouse=True)
@@ -25,18 +27,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures take longer than these runs."""
     monkeypatch.setattr(attempt, "draw_learning_curve", lambda *_: None)
     monkeypatch.setattr(comparison, "draw_heat_map", lambda _grid, _title, path: path.touch())
-
-
-def grid(config: Config, **values: list[Any]) -> list[Cell]:
-    """One key varies; __ stands for the dot."""
-    ((key, several),) = values.items()
-    key = key.replace("__", ".")
-    short = key.rpartition(".")[2]
-    return [Cell(f"{short}={value}", {key: str(value)}, changed(config, {key: value})) for value in several]
-
-
-def rates(outputs: Path, *values: float, **changes: Any) -> list[Cell]:
-    return grid(small_config(outputs, **changes), optimizer__lr=list(values))
 
 
 def children(store: Store) -> list[StoredRun]:
@@ -96,15 +86,7 @@ def test_comparison_is_printed_and_lies_in_the_sweeps_folder(
 
 
 def test_two_settings_make_a_heat_map_on_the_parent(outputs: Path, store: Store) -> None:
-    cells = [
-        Cell(
-            f"lr={lr} seed={seed}",
-            {"optimizer.lr": str(lr), "seed": str(seed)},
-            small_config(outputs, optimizer__lr=lr, seed=seed),
-        )
-        for lr in (0.1, 0.2)
-        for seed in (0, 1)
-    ]
+    cells = rates_and_seeds(outputs, (0.1, 0.2), (0, 1))
     run_sweep(cells)
     assert {"comparison.csv", "heat_map.png"} <= set(parents(store)[0].files)
 
@@ -242,3 +224,57 @@ def test_plan_is_written_before_the_first_run_begins(outputs: Path, monkeypatch:
     monkeypatch.setattr(work, "execute", spy)
     run_sweep(cells)
     assert seen == [[cell.identity for cell in cells]] * 2
+
+
+def test_sweep_stops_after_as_many_failures_as_allowed(
+    outputs: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing(monkeypatch, 0.1, RuntimeError("on fire"))
+    sweep = SweepConfig(zip=[], exclude=[], max_failures=1, halving=False, min_epochs=1, reduction_factor=2)
+    cells = rates(outputs, 0.2, 0.1, 0.3, 0.4, sweep=sweep)
+    expected = r"^1 of 4 runs have no result, no more were begun \(sweep.max_failures=1\); the same command tries"
+    with pytest.raises(SweepFailedError, match=expected):
+        run_sweep(cells)
+    assert [run.name for run in children(store)] == ["lr=0.2", "lr=0.1"]
+    assert set(weights(outputs)) == {cells[0].identity}
+
+
+def test_run_that_fails_before_it_is_shown_is_shown_as_failed(
+    outputs: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing(monkeypatch, 0.1, MemoryError("too large"))
+    with pytest.raises(SweepFailedError):
+        run_sweep(rates(outputs, 0.1, 0.2))
+    (run,) = [run for run in children(store) if run.name == "lr=0.1"]
+    assert (run.status, run.tags["outcome"], run.params["optimizer.lr"]) == ("FAILED", "failed", "0.1")
+    assert {"failure.txt", "train.log"} <= set(run.files)
+
+
+def test_what_runs_say_stays_off_the_terminal_but_their_warnings(
+    outputs: Path, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    store.down_after = 12  # amid the second run
+    run_sweep(rates(outputs, 0.1, 0.2))
+    messages = [record.getMessage() for record in caplog.records]
+    assert not any(message.startswith("epoch ") for message in messages)
+    assert any(message.startswith("lr=") and "is down" in message for message in messages)
+    (log,) = {path.read_text().count(" epoch 1/2 ") for path in (outputs / "runs").glob("*/train.log")}
+    assert log == 1
+
+
+def test_equal_sweep_waits_for_the_one_under_way_and_repeats_nothing(
+    outputs: Path, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    cells = rates(outputs, 0.1, 0.2)
+    other = threading.Thread(target=run_sweep, args=(cells,))
+    with held(SweepFolder(outputs, sweep_id(cells)).lock, lambda: None):
+        other.start()
+        begun = time.monotonic()
+        while "another process is at it, waiting" not in caplog.text:
+            assert time.monotonic() - begun < 60
+            time.sleep(0.01)
+        assert store.runs == {}
+    other.join(60)
+    assert len(weights(outputs)) == 2
