@@ -1,4 +1,7 @@
-"""`python -m experiments.compare [SWEEP]`: the runs of a sweep side by side, read from their folders."""
+"""`python -m experiments.compare [SWEEP]`: the runs of a sweep side by side, read from their folders.
+
+With two words or more they are runs, and what differs between them is shown.
+"""
 
 import sys
 from pathlib import Path
@@ -6,12 +9,16 @@ from pathlib import Path
 import pandas as pd
 
 from experiments.command_line import carried_out, parser, tracking_uri
+from experiments.comparison.differences import difference_table, differences
+from experiments.comparison.experiment_frames import experiment_histories, experiment_runs
+from experiments.comparison.run_records import find_records, refuse_single_run
+from experiments.errors import UserError
 from experiments.recorders.abandoned import close_abandoned_if_any
 from experiments.recorders.history import History
 from experiments.recorders.tracker import Store
 from experiments.runs.folder import RunFolder
 from experiments.sweeps.comparison import compare, table, write_comparison
-from experiments.sweeps.folder import find_sweep
+from experiments.sweeps.folder import SweepFolder, find_sweep
 from experiments.terminal import print_table, stdout
 
 __all__ = ["histories", "main", "runs"]
@@ -21,11 +28,16 @@ def main(words: list[str] | None = None) -> int:
     """Print the comparison of a sweep and write it to its folder; return the exit code."""
     arguments = parser(
         "compare",
-        "Compare the runs of a sweep: a table here, comparison.csv and heat_map.png in the sweep's folder.",
-        "python -m experiments.compare 365029",
+        "Compare the runs of a sweep: a table here, comparison.csv and heat_map.png in the sweep's folder.\n"
+        "Or say what differs between two runs or more, in configuration, environment and result.",
+        "python -m experiments.compare 365029\n         python -m experiments.compare 3f9a 81c2",
     )
     arguments.add_argument(
-        "sweep", nargs="?", metavar="SWEEP", help="id of a sweep or its beginning (default: the latest)"
+        "words",
+        nargs="*",
+        metavar="SWEEP | RUN RUN",
+        help="id of a sweep or its beginning (default: the latest); or identities or MLflow run ids of two runs or "
+        "more, or their beginnings",
     )
     chosen = arguments.parse_args(words)
 
@@ -33,7 +45,11 @@ def main(words: list[str] | None = None) -> int:
         store = Store(tracking_uri(chosen))
         if not store.is_missing():
             close_abandoned_if_any(store, chosen.outputs_dir)
-        folder = find_sweep(chosen.outputs_dir, chosen.sweep)
+        if len(chosen.words) > 1:
+            records = find_records(chosen.outputs_dir, store, chosen.words)
+            print_table(difference_table(records, differences(records)))
+            return
+        folder = _sweep(chosen.outputs_dir, *chosen.words)
         frame = compare(folder)
         written = write_comparison(folder, frame)
         print_table(table(folder, frame))
@@ -42,30 +58,60 @@ def main(words: list[str] | None = None) -> int:
     return carried_out(command)
 
 
-def runs(outputs_dir: Path, sweep: str | None = None) -> pd.DataFrame:
-    """The runs of a sweep, one row a run: what varies, the outcome and the final metrics.
+def _sweep(outputs_dir: Path, word: str | None = None) -> SweepFolder:
+    """The sweep that is meant; a run in its place is answered by what can be done with one."""
+    try:
+        return find_sweep(outputs_dir, word)
+    except UserError:
+        if word is not None:
+            refuse_single_run(outputs_dir, word)
+        raise
+
+
+def runs(
+    outputs_dir: Path, sweep: str | None = None, *, experiment: str | None = None, tracking_uri: str | None = None
+) -> pd.DataFrame:
+    """The runs of a sweep, one row a run: what varies, the outcome and the final metrics; or those of an experiment.
 
     Args:
         outputs_dir: where `train` wrote.
         sweep: an id or its beginning; the latest if not given.
+        experiment: all runs of this MLflow experiment in its place, with their whole configuration.
+        tracking_uri: of the store that has the experiment; the one in `outputs_dir` if not given.
 
     Raises:
-        UserError: there is no such sweep, or more than one.
+        UserError: there is no such sweep or experiment, or more than one sweep.
     """
+    if experiment is not None:
+        return experiment_runs(_store(outputs_dir, tracking_uri), experiment)
     return compare(find_sweep(outputs_dir, sweep))
 
 
-def histories(outputs_dir: Path, sweep: str | None = None) -> pd.DataFrame:
-    """The histories of a sweep's runs, one row an epoch of a run: identity, name, epoch and that epoch's metrics.
+def histories(
+    outputs_dir: Path, sweep: str | None = None, *, experiment: str | None = None, tracking_uri: str | None = None
+) -> pd.DataFrame:
+    """The histories of these runs, one row an epoch of a run: identity, name, epoch and that epoch's metrics.
+
+    Args:
+        outputs_dir: as in `runs`, like all the others.
+        sweep: see there.
+        experiment: see there.
+        tracking_uri: see there.
 
     Raises:
-        UserError: there is no such sweep, or more than one.
+        UserError: there is no such sweep or experiment, or more than one sweep.
     """
+    if experiment is not None:
+        return experiment_histories(_store(outputs_dir, tracking_uri), experiment)
     return pd.DataFrame(
         {"identity": run["identity"], "name": run["name"], "epoch": row.epoch, **row.metrics}
         for run in find_sweep(outputs_dir, sweep).runs()
         for row in History(RunFolder(outputs_dir, run["identity"]).history).rows()
     )
+
+
+def _store(outputs_dir: Path, uri: str | None) -> Store:
+    return Store(uri or f"sqlite:///{outputs_dir}/mlflow.db")
 
 
 if __name__ == "__main__":

@@ -22,6 +22,6 @@ def read_json(path: Path) -> dict[str, Any] | None:
     """Read a mapping; None if there is no such file or it is damaged, as after a power cut."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None

@@ -10,9 +10,11 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import import_module
+from itertools import product
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 _PATIENCE = 120.0  # seconds to wait for another process that makes the store ready
 _PAGE = 1000  # what a search finds comes in answers of this size
+_CONNECTIONS = 8  # to a server that is asked for much
 SWEEP_SIZE = "sweep.size"  # the tag that tells a sweep's own run from its children
 Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 
@@ -109,6 +112,25 @@ class Store:
         with translated(self.uri):
             for run in _paged(lambda **page: self.client.search_runs(ids, condition, **page)):
                 yield _stored_run(run)
+
+    def values(self, run_ids: Sequence[str], keys: Sequence[str]) -> Iterator[tuple[str, str, int, float]]:
+        """Every value of these metrics: run id, key, step, value; of each run and key in the order of time."""
+        if not run_ids:
+            return
+        with translated(self.uri):
+            # A database is asked for many runs at once, which the client has no word for; a server one by one.
+            at_once = getattr(self.client._tracking_client.store, "get_metric_history_bulk", None)
+            if at_once is not None:
+                for start, key in product(range(0, len(run_ids), _PAGE), keys):
+                    for found in at_once(run_ids[start : start + _PAGE], key, None):
+                        yield found.run_id, key, found.step, found.value
+                return
+            with ThreadPoolExecutor(_CONNECTIONS) as pool:
+                pairs = list(product(run_ids, keys))
+                histories = pool.map(lambda pair: self.client.get_metric_history(*pair), pairs)
+                for (run_id, key), history in zip(pairs, histories, strict=True):
+                    for metric in history:
+                        yield run_id, key, metric.step, metric.value
 
     def running(self) -> list[StoredRun]:
         """The runs that are RUNNING, as far as the store knows."""

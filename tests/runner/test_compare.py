@@ -63,6 +63,34 @@ def test_unknown_sweep_is_answered_in_a_line(
     assert not outputs.exists()
 
 
+def test_two_runs_are_set_apart(sweep: SweepFolder, outputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = (run["identity"] for run in sweep.runs())
+    code, out, err = answer(capsys, "--outputs-dir", str(outputs), first, second)
+    assert (code, err) == (0, "")
+    lines = [line.split() for line in out.splitlines()]
+    assert [first, second] in lines
+    assert ["seed", "0", "1"] in lines
+    assert ["environment", "the", "same"] in lines
+    assert not [line for line in lines if "optimizer.lr" in line]
+
+
+def test_run_in_the_place_of_a_sweep_is_answered_in_a_line(
+    sweep: SweepFolder, outputs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = sweep.runs()[0]["identity"]
+    code, out, err = answer(capsys, "--outputs-dir", str(outputs), run)
+    assert (code, out) == (1, "")
+    assert err == f"'{run}' is a run, {run}, and no sweep; name a second run to compare it with\n"
+
+
+def test_unknown_run_is_answered_in_a_line(
+    sweep: SweepFolder, outputs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = answer(capsys, "--outputs-dir", str(outputs), sweep.runs()[0]["identity"], "none")
+    assert (code, out) == (1, "")
+    assert err == f"there is no run beginning with 'none' in {outputs} or sqlite:///{outputs}/mlflow.db\n"
+
+
 def test_help_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         main(["--help"])

@@ -1,0 +1,224 @@
+"""Runs found by a word and read from their folder or from a store: the same record either way."""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from experiments.comparison.run_records import RunRecord, find_records, refuse_single_run
+from experiments.config.leaves import leaves
+from experiments.errors import UserError
+from experiments.recorders.history import Row
+from experiments.recorders.tracker import Store, Tracker
+from experiments.runs import attempt
+from experiments.runs.execute import execute
+from experiments.runs.folder import RunFolder
+from experiments.runs.identity import identity
+from tests.runner.configs import small_config
+
+MISSING = Store("sqlite:////nowhere/mlflow.db")
+
+
+def made(outputs: Path, name: str, **files: str) -> RunFolder:
+    """A folder written by hand."""
+    folder = RunFolder(outputs, name)
+    folder.path.mkdir(parents=True)
+    contents = {"config": "seed: 0\noptimizer:\n  lr: 0.1\n", "environment": '{"blas": {"threads": 1}}'} | files
+    for file, content in contents.items():
+        getattr(folder, file).write_text(content)
+    return folder
+
+
+def row(epoch: int, metrics: object = None) -> str:
+    metrics = {"train/loss": 1 / epoch} if metrics is None else metrics
+    return json.dumps({"epoch": epoch, "metrics": metrics, "timestamp_ms": 0, "weights_sha256": f"{epoch:064x}"}) + "\n"
+
+
+def find(outputs: Path, *words: str, store: Store = MISSING) -> list[RunRecord]:
+    return find_records(outputs, store, words)
+
+
+def test_finished_run_is_read_from_its_folder(outputs: Path) -> None:
+    marker = {"outcome": "diverged", "final": {"train/loss": 0.5}, "weights.sha256": "ab", "model.parameters": 7}
+    made(outputs, "0123456789ab", history=row(1) + row(2), finished=json.dumps(marker))
+    (record,) = find(outputs, "0123456789ab")
+    assert record.config == {"seed": "0", "optimizer.lr": "0.1"}
+    assert record.environment == {"blas.threads": "1"}
+    assert record.facts == {"outcome": "diverged", "weights.sha256": "ab", "model.parameters": "7"}
+    assert record.metrics == {"train/loss": 0.5}
+    assert record.history == [{"train/loss": 1.0}, {"train/loss": 0.5}]
+    assert record.weights == [f"{1:064x}", f"{2:064x}"]
+
+
+@pytest.mark.parametrize(
+    ("files", "outcome"),
+    [({}, "unfinished"), ({"history": row(1)}, "interrupted"), ({"history": row(1), "failure": "Traceback"}, "failed")],
+)
+def test_run_that_has_not_come_to_its_end_is_read_as_far_as_it_is(
+    files: dict[str, str], outcome: str, outputs: Path
+) -> None:
+    made(outputs, "0123456789ab", **files)
+    (record,) = find(outputs, "0")
+    assert record.facts["outcome"] == outcome
+    assert record.metrics == ({"train/loss": 1.0} if "history" in files else {})
+
+
+def test_environment_may_be_missing(outputs: Path) -> None:
+    made(outputs, "0123456789ab").environment.unlink()
+    assert find(outputs, "01")[0].environment is None
+
+
+def test_run_is_found_by_identity_by_mlflow_id_and_by_their_beginnings(outputs: Path) -> None:
+    book = json.dumps({"sqlite|cnn|": {"run_id": "f" * 32}, "sqlite|cnn|5eeb": {"run_id": "e" * 32}})
+    made(outputs, "0123456789ab", tracked=book)
+    made(outputs, "1123456789ab", tracked="damaged")
+    for word in ("0123456789ab", "f" * 32, "e" * 32, "f", "ee", "0"):
+        (record,) = find(outputs, word)
+        assert record.identity == "0123456789ab"
+
+
+def test_whole_name_counts_though_another_begins_with_it(outputs: Path) -> None:
+    made(outputs, "0123456789ab")
+    made(outputs, "111111111111", tracked=json.dumps({"key": {"run_id": "0123456789ab" + "0" * 20}}))
+    assert find(outputs, "0123456789ab")[0].identity == "0123456789ab"
+
+
+def test_several_that_begin_so_are_listed_in_a_line(outputs: Path) -> None:
+    for number in range(12):
+        made(outputs, f"01234567890{number:x}")
+    with pytest.raises(UserError) as caught:
+        find(outputs, "0123")
+    listed = ", ".join(f"01234567890{number:x}" for number in range(10))
+    assert str(caught.value) == f"several runs begin with '0123': {listed} and 2 more; give more digits"
+
+
+@pytest.mark.parametrize("word", ["3", "%", "' OR 1=1", "../0123456789ab", "Z" * 40, "0" * 33])
+def test_unknown_run_is_answered_in_a_line(word: str, outputs: Path) -> None:
+    made(outputs, "0123456789ab")
+    with pytest.raises(UserError, match=r"^there is no run beginning with "):
+        find(outputs, word)
+
+
+def test_same_run_twice_is_refused(outputs: Path) -> None:
+    made(outputs, "0123456789ab")
+    with pytest.raises(UserError, match=r"^'01' and '0123456789ab' are the same run, 0123456789ab; name two"):
+        find(outputs, "01", "0123456789ab")
+
+
+def test_run_in_the_place_of_a_sweep_is_answered_with_what_can_be_done(outputs: Path) -> None:
+    made(outputs, "0123456789ab")
+    with pytest.raises(UserError, match=r"^'01' is a run, 0123456789ab, and no sweep; name a second run"):
+        refuse_single_run(outputs, "01")
+    refuse_single_run(outputs, "5eeb")
+
+
+BOMB = "a: &a [1,2]\n" + "".join(f"{chr(98 + n)}: &{chr(98 + n)} [{f'*{chr(97 + n)},' * 9}]\n" for n in range(12))
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("config", ""),
+        ("config", "- a\n- b"),
+        ("config", "a: [1,"),
+        ("config", "[" * 1000),
+        ("config", "a: 2026-13-99"),
+        ("config", "a: !!python/object/apply:os.system ['touch /tmp/owned']"),
+        pytest.param("config", BOMB, id="config-bomb"),
+        ("environment", "{"),
+        ("environment", "[]"),
+        ("environment", "[" * 200_000),
+        ("finished", '{"outcome": "comp'),
+        ("finished", '{"outcome": "completed"}'),
+        ("finished", '{"final": {"train/loss": "x"}}'),
+        ("history", row(1) + row(2, metrics=[1])),
+        ("history", row(1, metrics={"train/loss": None})),
+    ],
+)
+def test_damaged_file_is_named_in_a_line(file: str, content: str, outputs: Path) -> None:
+    folder = made(outputs, "0123456789ab", **{file: content})
+    with pytest.raises(UserError) as caught:
+        find(outputs, "0123456789ab")
+    message = str(caught.value)
+    assert message.startswith(str(getattr(folder, file)))
+    assert ": is damaged, " in message
+    assert len(message.splitlines()) == 1
+
+
+def test_missing_configuration_is_named_in_a_line(outputs: Path) -> None:
+    folder = made(outputs, "0123456789ab")
+    folder.config.unlink()
+    with pytest.raises(UserError, match=f"^{folder.config}: is damaged, it is missing; "):
+        find(outputs, "0123456789ab")
+
+
+# Runs that only a store knows
+
+Stored = Callable[..., str]
+
+
+@pytest.fixture
+def stored(store_uri: str, outputs: Path) -> Stored:
+    """Puts a run into the store, and returns its id."""
+    tracker = Tracker(store_uri, "cnn", outputs)
+
+    def put(identity: str, status: str = "FINISHED", begun_ms: int = 1000, loss: float = 0.5) -> str:
+        run_id = tracker.create("n", tags={"identity": identity, "outcome": "completed"}, begun_ms=begun_ms)
+        tracker.log_rows(run_id, [Row(1, {"train/loss": loss}, 1, "")])
+        tracker.finish(run_id, status)  # type: ignore[arg-type]
+        return run_id
+
+    return put
+
+
+def test_store_gives_the_record_that_the_folder_gives(
+    store_uri: str, outputs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attempt, "draw_learning_curve", lambda *_: None)
+    config = small_config(outputs, optimizer__lr=1e-5)
+    run_id = execute(config).run_id
+    assert run_id is not None
+    store = Store(store_uri)
+    (local,) = find(outputs, run_id, store=store)
+    shutil.rmtree(outputs / "runs")
+    (remote,) = find(outputs, run_id[:9], store=store)
+    assert (local.run_id, remote.run_id) == (None, run_id)
+    assert local.identity == identity(config)
+    assert local.weights
+    assert replace(remote, run_id=None, weights=local.weights) == local
+    assert local.config["optimizer.lr"] == "1e-05"
+    assert set(local.config) == set(leaves(json.loads(json.dumps(config, default=vars))))
+
+
+def test_folder_counts_before_the_store(outputs: Path, store_uri: str, stored: Stored) -> None:
+    run_id = stored("0123456789ab")
+    made(outputs, "0123456789ab")
+    store = Store(store_uri)
+    by_identity, by_id = find(outputs, "0123", run_id, store=store)
+    assert by_identity.run_id is None
+    assert by_id.run_id == run_id  # nothing says that the folder's run is the one that the store shows
+
+
+def test_of_an_identity_that_is_shown_several_times_the_latest_finished_is_meant(
+    outputs: Path, store_uri: str, stored: Stored
+) -> None:
+    stored("0123456789ab", "FINISHED", 1000)
+    later = stored("0123456789ab", "FINISHED", 2000)
+    killed = stored("0123456789ab", "KILLED", 3000)
+    assert find(outputs, "0123", store=Store(store_uri))[0].run_id == later
+    assert find(outputs, killed, store=Store(store_uri))[0].run_id == killed
+
+
+def test_several_in_the_store_are_listed(outputs: Path, store_uri: str, stored: Stored) -> None:
+    stored("0123456789ab")
+    stored("0133456789ab")
+    with pytest.raises(UserError, match=r"^several runs begin with '01': 0123456789ab, 0133456789ab; give more digits"):
+        find(outputs, "01", store=Store(store_uri))
+
+
+def test_environment_of_a_stored_run_may_be_missing(outputs: Path, store_uri: str, stored: Stored) -> None:
+    run_id = stored("0123456789ab")
+    assert find(outputs, run_id, store=Store(store_uri))[0].environment is None
