@@ -11,6 +11,8 @@ from experiments.runs.folder import RunFolder
 from experiments.sweeps.grid import Cell
 from experiments.sweeps.halving import by_setting, rungs, settings_per_rung
 
+_COMPARED = 64  # known runs that a run is compared with: estimates come after every run, also in sweeps of thousands
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -96,7 +98,7 @@ class Forecast:
         if not known:
             return None
         now = [
-            run.epochs_left(self._rung) * _epoch_seconds(run.cell.overrides, known)
+            run.epochs_left(self._rung) * _epoch_seconds(run, known[-_COMPARED:])
             for run in map(self.runs.__getitem__, self._going)
         ]
         later = self._epochs_of_later_rungs() * fmean(seconds for _, seconds in known)
@@ -110,7 +112,9 @@ class Forecast:
         )
 
 
-def _epoch_seconds(overrides: Mapping[str, str], known: Sequence[tuple[Mapping[str, str], float]]) -> float:
-    alike = [(len(overrides.items() & other.items()), seconds) for other, seconds in known]
+def _epoch_seconds(run: Progress, known: Sequence[tuple[Mapping[str, str], float]]) -> float:
+    if run.seconds:
+        return fmean(run.seconds)
+    alike = [(len(run.cell.overrides.items() & overrides.items()), seconds) for overrides, seconds in known]
     most = max(count for count, _ in alike)
     return fmean(seconds for count, seconds in alike if count == most)
