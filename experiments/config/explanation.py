@@ -52,7 +52,7 @@ def _plain(error: Exception, overrides: Sequence[str]) -> str:
     if message.startswith(_NO_NAME):
         return f"{' '.join(overrides)}: a group is chosen by name, GROUP=NAME; --help lists them"
     if message.startswith(_FLAGS):
-        return "-m, --cfg, --info and -sc exclude one another: --cfg and --info are about a single run, dry_run=true shows a sweep"
+        return "-m, --cfg, --info and -sc exclude one another; dry_run=true shows the runs of a sweep"
     return _first_lines(message, count=1 if isinstance(error, MissingConfigException) else 2)
 
 
