@@ -6,7 +6,7 @@ from pathlib import Path
 
 from experiments.config.places import checkout
 from experiments.errors import UserError
-from experiments.recorders.tracker import absolute_uri
+from experiments.recorders.tracker import absolute_uri, public
 from experiments.terminal import stderr
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130  # exit codes
@@ -39,6 +39,16 @@ def parser(name: str, description: str, example: str) -> argparse.ArgumentParser
 def tracking_uri(arguments: argparse.Namespace) -> str:
     """The store that was asked for, or the project's own."""
     return absolute_uri(arguments.tracking_uri or f"sqlite:///{arguments.outputs_dir}/mlflow.db")
+
+
+def ui_command(outputs_dir: Path, uri: str) -> str:
+    """The command that shows a store in MLflow's UI: it names what isn't where the UI would look for it."""
+    words = ["python -m experiments.ui"]
+    if outputs_dir != checkout() / "outputs":
+        words.append(f"--outputs-dir {outputs_dir}")
+    if absolute_uri(uri) != f"sqlite:///{outputs_dir}/mlflow.db":
+        words.append(f"--tracking-uri {public(uri)}")
+    return " ".join(words)
 
 
 def carried_out(command: Callable[[], None]) -> int:

@@ -9,15 +9,17 @@ from pathlib import Path
 import pandas as pd
 
 from experiments.command_line import carried_out, parser, tracking_uri
+from experiments.comparison.comparison import compare
 from experiments.comparison.differences import difference_table, differences
 from experiments.comparison.experiment_frames import experiment_histories, experiment_runs
+from experiments.comparison.files import write_comparison
 from experiments.comparison.run_records import find_records, refuse_single_run
+from experiments.comparison.terminal_table import table
 from experiments.errors import UserError
 from experiments.recorders.abandoned import close_abandoned_if_any
 from experiments.recorders.history import History
 from experiments.recorders.tracker import Store
 from experiments.runs.folder import RunFolder
-from experiments.sweeps.comparison import compare, table, write_comparison
 from experiments.sweeps.folder import SweepFolder, find_sweep
 from experiments.terminal import print_table, stdout
 
@@ -28,7 +30,7 @@ def main(words: list[str] | None = None) -> int:
     """Print the comparison of a sweep and write it to its folder; return the exit code."""
     arguments = parser(
         "compare",
-        "Compare the runs of a sweep: a table here, comparison.csv and heat_map.png in the sweep's folder.\n"
+        "Compare the runs of a sweep: a table here; a page, CSV, JSON and pictures in the sweep's folder.\n"
         "Or say what differs between two runs or more, in configuration, environment and result.",
         "python -m experiments.compare 365029\n         python -m experiments.compare 3f9a 81c2",
     )
@@ -36,8 +38,8 @@ def main(words: list[str] | None = None) -> int:
         "words",
         nargs="*",
         metavar="SWEEP | RUN RUN",
-        help="id of a sweep or its beginning (default: the latest); or identities or MLflow run ids of two runs or "
-        "more, or their beginnings",
+        help="id of a sweep or of its run in MLflow, or the beginning of one (default: the latest); or identities or "
+        "MLflow run ids of two runs or more, or their beginnings",
     )
     chosen = arguments.parse_args(words)
 
@@ -50,9 +52,9 @@ def main(words: list[str] | None = None) -> int:
             print_table(difference_table(records, differences(records)))
             return
         folder = _sweep(chosen.outputs_dir, *chosen.words)
-        frame = compare(folder)
-        written = write_comparison(folder, frame)
-        print_table(table(folder, frame))
+        comparison = compare(folder)
+        written = write_comparison(comparison)
+        print_table(table(comparison))
         stdout.print("\n".join(str(path) for path in written), markup=False, highlight=False)
 
     return carried_out(command)
@@ -84,7 +86,7 @@ def runs(
     """
     if experiment is not None:
         return experiment_runs(_store(outputs_dir, tracking_uri), experiment)
-    return compare(find_sweep(outputs_dir, sweep))
+    return pd.DataFrame(compare(find_sweep(outputs_dir, sweep)).records())
 
 
 def histories(

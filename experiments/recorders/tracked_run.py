@@ -28,6 +28,11 @@ class SweepPart:
     overrides: str
 
 
+def book_key(uri: str, experiment: str, sweep_id: str) -> str:
+    """Under which key a book has what shows a run in this store, as one of this sweep's; "" where it is of none."""
+    return "|".join([uri, experiment, sweep_id])
+
+
 class TrackedRun:
     """One run in one store.
 
@@ -40,7 +45,7 @@ class TrackedRun:
 
     def __init__(self, tracker: Tracker, book: Path, name: str, part: SweepPart | None) -> None:
         self._tracker, self._book, self._name, self._part = tracker, book, name, part
-        self._key = "|".join([public(tracker.uri), tracker.experiment, part.sweep_id if part else ""])
+        self._key = book_key(public(tracker.uri), tracker.experiment, part.sweep_id if part else "")
         self._lost = part is not None and part.parent is None  # the sweep could not be shown: not without its parent
         self.run_id: str | None = self._entry().get("run_id")
 
@@ -93,7 +98,7 @@ class TrackedRun:
             begun_ms = round(time.time() * 1000)
             self._opening(begun_ms)
             self.run_id = self._tracker.create(self._name, tags=tags, begun_ms=begun_ms, parent=parent)
-        self._remember(epochs=len(rows))
+        self._remember(epochs=len(rows), experiment_id=self._tracker.open())
         self._tracker.log_params(self.run_id, params)
         self._tracker.log_rows(self.run_id, rows)
 

@@ -5,6 +5,7 @@ active run of the process can redirect a run. Rows carry their own timestamps: u
 """
 
 import contextlib
+import json
 import logging
 import os
 import re
@@ -35,7 +36,10 @@ if TYPE_CHECKING:
 _PATIENCE = 120.0  # seconds to wait for another process that makes the store ready
 _PAGE = 1000  # what a search finds comes in answers of this size
 _CONNECTIONS = 8  # to a server that is asked for much
+DESCRIPTION = "mlflow.note.content"  # the tag that MLflow shows as a run's description, Markdown
 SWEEP_SIZE = "sweep.size"  # the tag that tells a sweep's own run from its children
+# Without the switch, the UI opens in a mode for language models that shows no training runs.
+_MODE = "workflowType=machine_learning"
 Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 
 # What `public` leaves out. A password may hold a slash; what follows the host's colon is its port.
@@ -257,7 +261,7 @@ class Tracker:
     def _artifact_location(self) -> str | None:
         """A tracking server decides for itself where files go."""
         folder = (self._outputs_dir / "artifacts").absolute()
-        return None if urlsplit(self.uri).scheme in ("http", "https") else folder.as_uri()
+        return None if is_server(self.uri) else folder.as_uri()
 
 
 def tracker(config: Config) -> Tracker:
@@ -274,13 +278,48 @@ def links(uri: str) -> dict[str, str]:
     client = Store(uri).client
     with translated(uri):
         for found in client.search_experiments(filter_string="name != 'Default'"):
-            # Without the switch, the UI opens in a mode for language models that shows no training runs.
-            page = f"#/experiments/{found.experiment_id}?workflowType=machine_learning"
+            page = f"#/experiments/{found.experiment_id}?{_MODE}"
             pages[f"experiment {found.name}"] = page
             if sweeps := client.search_runs([found.experiment_id], f"tags.`{SWEEP_SIZE}` != ''", max_results=1):
-                children = quote(f"tags.`mlflow.parentRunId` = '{sweeps[0].info.run_id}'")
-                pages[f"experiment {found.name}, latest {sweeps[0].info.run_name}"] = f"{page}&searchFilter={children}"
+                own = sweeps[0].info
+                pages[f"experiment {found.name}, latest {own.run_name}"] = children_page(
+                    found.experiment_id, own.run_id
+                )
     return pages
+
+
+def children_page(experiment_id: str, parent: str) -> str:
+    """The page of the UI that lists a sweep's runs, without the server's address."""
+    children = quote(f"tags.`mlflow.parentRunId` = '{parent}'")
+    return f"#/experiments/{experiment_id}?{_MODE}&searchFilter={children}"
+
+
+def compare_page(experiment_id: str, run_ids: Sequence[str]) -> str:
+    """The page of the UI that compares exactly these runs, without the server's address.
+
+    The UI wants `runs` first.
+
+    >>> compare_page("1", ["ab", "cd"])
+    '#/compare-runs?runs=[%22ab%22,%22cd%22]&experiments=[%221%22]&workflowType=machine_learning'
+    """
+    runs, experiments = (
+        quote(json.dumps(ids, separators=(",", ":")), safe="[],") for ids in (list(run_ids), [experiment_id])
+    )
+    return f"#/compare-runs?runs={runs}&experiments={experiments}&{_MODE}"
+
+
+def is_server(uri: str) -> bool:
+    """Whether a store is a tracking server, which has a UI of its own."""
+    return urlsplit(uri).scheme in ("http", "https")
+
+
+def server_address(uri: str) -> str:
+    """Where a store's UI is: the tracking server's own address, else that of `python -m experiments.ui`.
+
+    >>> server_address("https://user:secret@example.org/"), server_address("sqlite:////tmp/mlflow.db")
+    ('https://example.org', 'http://127.0.0.1:5000')
+    """
+    return public(uri).rstrip("/") if is_server(uri) else "http://127.0.0.1:5000"
 
 
 def absolute_uri(uri: str) -> str:

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from experiments.config.places import checkout
+from experiments.command_line import ui_command
 from experiments.config.schema import Config
 from experiments.errors import UserError
-from experiments.recorders.tracker import absolute_uri, public
 from experiments.runs.execute import RunResult, execute
 from experiments.terminal import stdout
 
@@ -42,9 +41,4 @@ def closing_lines(config: Config, result: RunResult) -> str:
 
 def open_command(config: Config) -> str:
     """The command that shows a run in MLflow's UI: it names what isn't where the UI would look for it."""
-    words = ["python -m experiments.ui"]
-    if Path(config.outputs_dir) != checkout() / "outputs":
-        words.append(f"--outputs-dir {config.outputs_dir}")
-    if absolute_uri(config.tracking.uri) != f"sqlite:///{config.outputs_dir}/mlflow.db":
-        words.append(f"--tracking-uri {public(config.tracking.uri)}")
-    return " ".join(words)
+    return ui_command(Path(config.outputs_dir), config.tracking.uri)

@@ -38,9 +38,34 @@ class SweepFolder:
         return self.path / "comparison.csv"
 
     @property
+    def results(self) -> Path:
+        """The comparison as JSON."""
+        return self.path / "comparison.json"
+
+    @property
+    def page(self) -> Path:
+        """The comparison as a page to be read."""
+        return self.path / "comparison.html"
+
+    @property
     def heat_map(self) -> Path:
-        """The accuracy over the two settings that vary."""
+        """The accuracy over two settings that vary."""
         return self.path / "heat_map.png"
+
+    @property
+    def accuracy(self) -> Path:
+        """The accuracy over the one setting that varies."""
+        return self.path / "accuracy.png"
+
+    @property
+    def learning_curves(self) -> Path:
+        """The curves of all runs, laid over each other."""
+        return self.path / "learning_curves.png"
+
+    @property
+    def parallel_coordinates(self) -> Path:
+        """Every run as a line across its settings."""
+        return self.path / "parallel_coordinates.png"
 
     @property
     def halving(self) -> Path:
@@ -62,6 +87,11 @@ class SweepFolder:
             write_json(self.halving, dict(epochs))
         else:
             self.halving.unlink(missing_ok=True)
+
+    def is_called(self, beginning: str) -> bool:
+        """Whether the sweep's id begins so, or the id of an MLflow run that shows it."""
+        shown = [entry.get("run_id") for entry in (read_json(self.tracked) or {}).values()]
+        return any(name.startswith(beginning) for name in (self.sweep_id, *filter(None, shown)))
 
     def write_plan(self, cells: Sequence[Cell]) -> None:
         """Say which runs the sweep consists of, before the first begins."""
@@ -86,13 +116,14 @@ class SweepFolder:
 
 
 def find_sweep(outputs_dir: Path, beginning: str | None) -> SweepFolder:
-    """The sweep whose id begins so, or the one begun last.
+    """The sweep whose id, or whose run in MLflow, begins so, or the one begun last.
 
     Raises:
         UserError: there is none, or more than one.
     """
     plans = sorted((outputs_dir / "sweeps").glob("*/sweep.json"), key=lambda path: path.stat().st_mtime)
-    ids = [path.parent.name for path in plans if path.parent.name.startswith(beginning or "")]
+    folders = [SweepFolder(outputs_dir, path.parent.name) for path in plans]
+    ids = [folder.sweep_id for folder in folders if folder.is_called(beginning or "")]
     if not ids:
         sought = f"sweep beginning with '{beginning}'" if beginning else "sweep"
         raise UserError(f"there is no {sought} in {outputs_dir}; python -m experiments.train -m … makes one")

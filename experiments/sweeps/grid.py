@@ -48,7 +48,7 @@ def cells(
     chosen = without_excluded(combinations(values, zipped), excluded, values)
     settings = [{key: shortest(choice.text) for key, choice in combination.items()} for combination in chosen]
     varying = [key for key in settings[0] if len({setting[key] for setting in settings}) > 1]
-    names = _short_names(varying)
+    names = short_names(varying)
     found = [
         Cell(
             name=" ".join(f"{names[key]}={setting[key]}" for key in varying) or "single",
@@ -70,7 +70,7 @@ def shortest(value: str) -> str:
         return value
 
 
-def _short_names(keys: Sequence[str]) -> dict[str, str]:
+def short_names(keys: Sequence[str]) -> dict[str, str]:
     """The last part of each key, or the whole key where last parts coincide."""
     last = [key.rpartition(".")[2] for key in keys]
     return {key: short if last.count(short) == 1 else key for key, short in zip(keys, last, strict=True)}

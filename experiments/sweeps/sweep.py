@@ -7,15 +7,18 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+from experiments.comparison.comparison import compare
+from experiments.comparison.description import description
+from experiments.comparison.files import write_comparison
+from experiments.comparison.terminal_table import table
 from experiments.config.schema import Config
 from experiments.config.validation import ConfigError
 from experiments.errors import UserError
 from experiments.lock import held
 from experiments.recorders.tracked_run import SweepPart, TrackedRun
-from experiments.recorders.tracker import SWEEP_SIZE, Status, tracker
+from experiments.recorders.tracker import DESCRIPTION, SWEEP_SIZE, Status, tracker
 from experiments.runs.folder import RunFolder
 from experiments.runs.report import open_command
-from experiments.sweeps.comparison import compare, table, write_comparison
 from experiments.sweeps.display import Display
 from experiments.sweeps.folder import SweepFolder
 from experiments.sweeps.forecast import Forecast
@@ -146,9 +149,10 @@ class _Sweep:
     def _close(self, status: Status) -> None:
         """Close the sweep's own run before anything else, then compare."""
         self._parent.finish(status, {"outcome": _OUTCOMES[status]}, [], [])
-        frame = compare(self._folder)
-        self._parent.attach({}, write_comparison(self._folder, frame))
-        print_table(table(self._folder, frame))
+        comparison = compare(self._folder)
+        files = write_comparison(comparison)
+        self._parent.attach({DESCRIPTION: description(comparison)}, files)
+        print_table(table(comparison))
         stdout.print(_closing_lines(self._config, self._folder, self._parent.run_id), markup=False, highlight=False)
 
 

@@ -2,9 +2,11 @@
 
 import csv
 import json
+import re
 import subprocess
 from collections import Counter
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from mlflow import MlflowClient
@@ -88,7 +90,21 @@ def test_all_bear_the_sweeps_id(runs: list[Run], outputs: Path) -> None:
 
 def test_parent_carries_table_and_heat_map(parent: Run, client: MlflowClient) -> None:
     names = {file.path for file in client.list_artifacts(parent.info.run_id)}
-    assert names == {"comparison.csv", "heat_map.png"}
+    numbers, pictures = {"comparison.csv", "comparison.json"}, {"heat_map.png", "learning_curves.png"}
+    assert names == numbers | pictures | {"comparison.html", "parallel_coordinates.png"}
+
+
+def test_parent_says_what_to_take_and_links_to_all_its_runs(
+    parent: Run, children: list[Run], command: Finished
+) -> None:
+    assert command.returncode == 0
+    best = max(children, key=lambda run: run.data.metrics["test/accuracy"])
+    text = parent.data.tags["mlflow.note.content"]
+    assert f"{best.data.metrics['test/accuracy']:.2%} test accuracy" in text
+    assert text.startswith("## Take lr = ")
+    (link,) = re.findall(r"\((#/compare-runs\?\S+)\)", text)
+    assert {run.info.run_id for run in children} == set(re.findall("[0-9a-f]{32}", unquote(link)))
+    assert f'experiments=["{parent.info.experiment_id}"]' in unquote(link)
 
 
 def test_table_is_on_stdout_best_run_first(command: Finished, children: list[Run]) -> None:

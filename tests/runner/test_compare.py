@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from experiments.compare import histories, main, runs
+from experiments.comparison import files
 from experiments.errors import UserError
 from experiments.recorders.history import History, Row
 from experiments.runs import attempt
@@ -24,6 +25,7 @@ def sweep(
 ) -> SweepFolder:
     """A sweep of two seeds, as `train -m` leaves it."""
     monkeypatch.setattr(attempt, "draw_learning_curve", lambda *_: None)
+    monkeypatch.setattr(files, "draw_pictures", lambda _: {})
     cells = [Cell(f"seed={seed}", {"seed": str(seed)}, small_config(outputs, seed=seed)) for seed in (0, 1)]
     run_sweep(cells)
     capsys.readouterr()
@@ -42,7 +44,7 @@ def test_latest_sweep_is_compared(sweep: SweepFolder, outputs: Path, capsys: pyt
     assert (code, err) == (0, "")
     assert f"sweep {sweep.sweep_id}" in out
     assert all(run["identity"] in out for run in sweep.runs())
-    assert out.splitlines()[-1] == str(sweep.table)
+    assert out.splitlines()[-3:] == [str(sweep.page), str(sweep.table), str(sweep.results)]
 
 
 def test_pictures_and_csv_are_made_anew(sweep: SweepFolder, outputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -50,6 +52,15 @@ def test_pictures_and_csv_are_made_anew(sweep: SweepFolder, outputs: Path, capsy
     sweep.table.unlink()
     answer(capsys, "--outputs-dir", str(outputs), sweep.sweep_id[:5])
     assert sweep.table.read_text() == before
+
+
+def test_sweep_is_found_by_its_run_in_mlflow(
+    sweep: SweepFolder, outputs: Path, store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (parent,) = [run_id for run_id, run in store.runs.items() if run.parent is None]
+    code, out, _ = answer(capsys, "--outputs-dir", str(outputs), parent)
+    assert code == 0
+    assert f"sweep {sweep.sweep_id}" in out
 
 
 @pytest.mark.parametrize("words", [[], ["0123"]])

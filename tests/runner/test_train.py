@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
+from experiments.comparison import files
 from experiments.data.dataset import DataError
 from experiments.runs import attempt
 from experiments.runs.folder import RunFolder
-from experiments.sweeps import comparison
 from experiments.training.build import build_dataset
 from tests.runner.conftest import Command
 from tests.runner.doubles import Store
@@ -25,7 +25,7 @@ FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures take longer than these runs."""
     monkeypatch.setattr(attempt, "draw_learning_curve", lambda *_: None)
-    monkeypatch.setattr(comparison, "draw_heat_map", lambda _grid, _title, path: path.touch())
+    monkeypatch.setattr(files, "draw_pictures", lambda _: {})
 
 
 def raising(error: BaseException) -> Any:
@@ -166,7 +166,7 @@ def test_whole_traceback_of_a_refusal_can_be_asked_for(
 def test_sweep_prints_a_table_and_where_it_lies(
     train_command: Command, words: list[str], outputs: Path, store: Store
 ) -> None:
-    code, out, err = train_command("-m", *words, "optimizer.lr=0.1,0.2", "seed=0,1")
+    code, out, err = train_command("-m", *words, "optimizer.lr=0.1,0.2", "data.batch_size=8,12")
     (sweep,) = (outputs / "sweeps").iterdir()
     assert code == 0
     assert f"sweep  {sweep}" in out
@@ -174,14 +174,16 @@ def test_sweep_prints_a_table_and_where_it_lies(
         assert run.name in out  # the table is not cut, although this is no terminal
     lines = [line.partition("  ")[0] for line in err.splitlines() if line.startswith("[")]
     assert lines == [
-        "[1/4] lr=0.1 seed=0", "[2/4] lr=0.1 seed=1", "[3/4] lr=0.2 seed=0", "[4/4] lr=0.2 seed=1",
+        "[1/4] batch_size=8 lr=0.1", "[2/4] batch_size=8 lr=0.2",
+        "[3/4] batch_size=12 lr=0.1", "[4/4] batch_size=12 lr=0.2",
     ]  # fmt: skip
     assert {path.name for path in sweep.iterdir()} == {
         "sweep.json",
         "tracked.json",
         "lock",
+        "comparison.html",
         "comparison.csv",
-        "heat_map.png",
+        "comparison.json",
     }
     assert len(store.runs) == 5
     assert {path.name for path in outputs.iterdir()} == {"runs", "sweeps"}  # nothing of Hydra's own
@@ -204,8 +206,8 @@ def test_failing_run_of_a_sweep_makes_the_command_fail(
     monkeypatch.setattr(attempt, "build_dataset", built)
     code, out, err = train_command("-m", *words, "seed=0,1")
     assert code == FAILED
-    assert out.count("completed") == 1
-    assert out.count("failed") == 1
+    assert "2 runs: 1 completed, 1 failed" in out
+    assert "ZeroDivisionError: a fault" in out
     assert "1 of 2 runs have no result" in err.splitlines()[-1]
     assert sorted(run.status for run in store.runs.values() if run.parent) == ["FAILED", "FINISHED"]
 
@@ -217,7 +219,7 @@ def test_interrupted_sweep_has_the_exit_code_of_an_interruption(
     monkeypatch.setattr(attempt, "build_dataset", raising(KeyboardInterrupt()))
     code, out, err = train_command("-m", *words, "seed=0,1")
     assert code == INTERRUPTED
-    assert out.count("unfinished") == 2
+    assert "2 runs: 2 unfinished" in out
     assert "the sweep was interrupted; the same command goes on with it" in err
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -21,8 +22,12 @@ def grid(values: list[list[float]]) -> pd.DataFrame:
     return pd.DataFrame(values, index=index, columns=columns)
 
 
-def figure(values: list[list[float]]) -> Figure:
-    return figure_of(lambda path: draw_heat_map(grid(values), "the title", path))
+def texts_of(values: list[list[float]]) -> list[list[str]]:
+    return [[f"{value:.2%}" if np.isfinite(value) else "failed" for value in row] for row in values]
+
+
+def figure(values: list[list[float]], best: tuple[int, int] | None = None, title: str = "the title") -> Figure:
+    return figure_of(lambda path: draw_heat_map(grid(values), texts_of(values), best, title, path))
 
 
 SQUARE = [[0.5, 0.9], [0.7, 0.6]]
@@ -30,7 +35,7 @@ SQUARE = [[0.5, 0.9], [0.7, 0.6]]
 
 @pytest.mark.parametrize("values", [SQUARE, [[0.5]], [[NAN, 0.9], [0.7, NAN]], [[NAN, NAN]]])
 def test_picture_is_a_png(values: list[list[float]], tmp_path: Path) -> None:
-    draw_heat_map(grid(values), "the title", tmp_path / "map.png")
+    draw_heat_map(grid(values), texts_of(values), (0, 0), "the title", tmp_path / "map.png")
     width, height = size(tmp_path / "map.png")
     assert width >= 300
     assert height >= 200
@@ -55,21 +60,21 @@ def test_every_accuracy_stands_in_its_cell() -> None:
     assert np.asarray(image.get_array()).tolist() == [[0.5, 0.9, 0.25], [0.7, 0.6, 0.125]]
 
 
-@pytest.mark.parametrize(("values", "corner"), [(SQUARE, (0.5, -0.5)), ([[0.1, NAN], [NAN, 0.3]], (0.5, 0.5))])
-def test_best_cell_is_framed(values: list[list[float]], corner: tuple[float, float]) -> None:
-    (frame,) = [patch for patch in figure(values).axes[0].patches if isinstance(patch, Rectangle)]
+@pytest.mark.parametrize(("best", "corner"), [((0, 1), (0.5, -0.5)), ((1, 0), (-0.5, 0.5))])
+def test_best_cell_is_framed(best: tuple[int, int], corner: tuple[float, float]) -> None:
+    (frame,) = [patch for patch in figure(SQUARE, best).axes[0].patches if isinstance(patch, Rectangle)]
     assert frame.get_xy() == corner
     assert (frame.get_width(), frame.get_height()) == (1, 1)
     assert not frame.get_fill()
 
 
 def test_cell_without_a_result_says_so() -> None:
-    assert texts(figure([[NAN, 0.9], [0.7, 0.6]]).axes[0].texts) == ["–", "90.00%", "70.00%", "60.00%"]
+    assert texts(figure([[NAN, 0.9], [0.7, 0.6]]).axes[0].texts) == ["failed", "90.00%", "70.00%", "60.00%"]
 
 
 def test_grid_without_any_result_frames_nothing() -> None:
     axes = figure([[NAN, NAN]]).axes[0]
-    assert texts(axes.texts) == ["–", "–"]
+    assert texts(axes.texts) == ["failed", "failed"]
     assert not axes.patches
 
 
@@ -80,3 +85,26 @@ def test_text_is_light_on_dark_cells_and_dark_on_light_ones() -> None:
         x, y = (int(position) for position in text.get_position())
         cell = np.mean(image.to_rgba(np.array([[SQUARE[y][x]]]))[0, 0, :3])
         assert abs(np.mean(to_rgba(text.get_color())[:3]) - cell) > 0.35
+
+
+def test_long_title_is_folded_within_the_picture() -> None:
+    title = "the test accuracy, the best over one thing, and another, and many more things that vary"
+    made = figure(SQUARE, title=title)
+    assert " ".join(made.axes[0].get_title().split()) == title
+    FigureCanvasAgg(made).draw()  # type: ignore[no-untyped-call]
+    box = made.axes[0].title.get_window_extent()
+    assert box.x0 >= 0
+    assert box.x1 <= made.bbox.width
+    assert box.y1 <= made.bbox.height
+
+
+def test_few_that_learned_nothing_do_not_take_the_colours_of_the_rest() -> None:
+    (image,) = figure([[0.1, 0.96], [0.97, 0.98]]).axes[0].images
+    (near, far) = (image.to_rgba(np.array([[value]]))[0, 0, :3] for value in (0.96, 0.98))
+    assert np.abs(near - far).max() > 0.3
+
+
+def test_cells_too_small_for_their_text_have_none() -> None:
+    crowd = pd.DataFrame(np.full((3, 60), 0.5), index=pd.Index([1, 2, 3], name="a"), columns=pd.Index(range(60)))
+    made = figure_of(lambda path: draw_heat_map(crowd, [["50.00%"] * 60] * 3, None, "", path))
+    assert texts(made.axes[0].texts) == []

@@ -9,24 +9,26 @@ from typing import Any
 
 import pytest
 
+from experiments.comparison import files
+from experiments.comparison.comparison import Comparison, compare
 from experiments.config.schema import Config, SweepConfig
 from experiments.data.dataset import DataError
 from experiments.lock import held
 from experiments.runs import attempt
 from experiments.runs.execute import execute
-from experiments.sweeps import comparison, work
+from experiments.sweeps import work
 from experiments.sweeps.folder import SweepFolder, find_sweep
 from experiments.sweeps.sweep import SweepFailedError, run_sweep, sweep_id
 from experiments.training.build import build_optimizer
 from tests.runner.doubles import Store, StoredRun
-from tests.runner.sweeps.cells import rates, rates_and_seeds
+from tests.runner.sweeps.cells import rates
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures take longer than these runs."""
     monkeypatch.setattr(attempt, "draw_learning_curve", lambda *_: None)
-    monkeypatch.setattr(comparison, "draw_heat_map", lambda _grid, _title, path: path.touch())
+    monkeypatch.setattr(files, "draw_pictures", lambda _: {})
 
 
 def children(store: Store) -> list[StoredRun]:
@@ -61,7 +63,8 @@ def test_runs_are_the_children_of_one_parent(outputs: Path, store: Store) -> Non
     assert parent.tags["sweep.id"] == sweep_id(cells)
     assert "lr" in parent.name
     assert "2 runs" in parent.name
-    assert "comparison.csv" in parent.files
+    assert {"comparison.html", "comparison.csv", "comparison.json"} <= set(parent.files)
+    assert parent.tags["mlflow.note.content"].startswith("## Take lr = ")
     assert [run.name for run in children(store)] == ["lr=0.1", "lr=0.2"]
     for run, cell in zip(children(store), cells, strict=True):
         assert store.runs[str(run.parent)] is parent
@@ -85,10 +88,14 @@ def test_comparison_is_printed_and_lies_in_the_sweeps_folder(
     assert folder.table.exists()
 
 
-def test_two_settings_make_a_heat_map_on_the_parent(outputs: Path, store: Store) -> None:
-    cells = rates_and_seeds(outputs, (0.1, 0.2), (0, 1))
-    run_sweep(cells)
-    assert {"comparison.csv", "heat_map.png"} <= set(parents(store)[0].files)
+def test_pictures_are_attached_to_the_parent(outputs: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def draw(comparison: Comparison) -> dict[str, Path]:
+        comparison.folder.accuracy.touch()
+        return {"accuracy": comparison.folder.accuracy}
+
+    monkeypatch.setattr(files, "draw_pictures", draw)
+    run_sweep(rates(outputs, 0.1, 0.2))
+    assert "accuracy.png" in parents(store)[0].files
 
 
 def test_failing_run_does_not_stop_the_others(
@@ -115,7 +122,7 @@ def test_run_without_data_is_a_failed_row(
         run_sweep(rates(outputs, 0.1, 0.2))
     assert "put the files there" in caplog.text
     assert "Traceback" not in caplog.text
-    assert comparison.compare(find_sweep(outputs, None))["outcome"].tolist() == ["failed", "failed"]
+    assert [run.outcome for run in compare(find_sweep(outputs, None)).runs] == ["failed", "failed"]
     assert {run.status for run in store.runs.values()} == {"FAILED"}
 
 
@@ -149,8 +156,7 @@ def test_interrupted_sweep_compares_what_is_finished_and_closes_everything(
     assert parents(store)[0].status == "KILLED"
     assert "RUNNING" not in {run.status for run in store.runs.values()}
     out = capsys.readouterr().out
-    assert "completed" in out
-    assert out.count("unfinished") == 2
+    assert "3 runs: 1 completed, 2 unfinished" in out
 
 
 def test_same_sweep_again_repeats_nothing_and_shows_nothing_twice(

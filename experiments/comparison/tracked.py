@@ -1,0 +1,49 @@
+"""Which MLflow runs show a sweep, and the page that compares them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from experiments.comparison.comparison import Comparison
+from experiments.files import read_json
+from experiments.recorders.tracked_run import book_key
+from experiments.recorders.tracker import children_page, compare_page, server_address
+from experiments.runs.folder import RunFolder
+
+
+@dataclass(frozen=True)
+class TrackedSweep:
+    """A sweep in a store: the run that is its own, and those of its runs, the best first."""
+
+    uri: str
+    experiment_id: str
+    parent: str
+    children: Sequence[str]
+
+    @property
+    def page(self) -> str:
+        """MLflow's comparison of exactly these runs, without the server's address."""
+        return compare_page(self.experiment_id, self.children)
+
+    @property
+    def list_page(self) -> str:
+        """MLflow's list of these runs, without the server's address."""
+        return children_page(self.experiment_id, self.parent)
+
+    @property
+    def link(self) -> str:
+        """The comparison with the address: of the tracking server, else of the one that our `ui` command starts."""
+        return f"{server_address(self.uri)}/{self.page}"
+
+
+def tracked_sweep(comparison: Comparison) -> TrackedSweep | None:
+    """Read in the folders where the sweep was shown last; None if nowhere."""
+    book = read_json(comparison.folder.tracked) or {}
+    for place, entry in reversed(book.items()):
+        uri, experiment, _ = place.rsplit("|", 2)
+        key = book_key(uri, experiment, comparison.folder.sweep_id)
+        folders = [RunFolder(comparison.folder.outputs_dir, run.identity) for run in comparison.runs]
+        children = [(read_json(folder.tracked) or {}).get(key, {}).get("run_id") for folder in folders]
+        known = [run_id for run_id in children if run_id]
+        if known and entry.get("run_id") and entry.get("experiment_id"):
+            return TrackedSweep(uri, entry["experiment_id"], entry["run_id"], known)
+    return None
