@@ -150,9 +150,9 @@ class _Sweep:
         """Close the sweep's own run before anything else, then compare."""
         self._parent.finish(status, {"outcome": _OUTCOMES[status]}, [], [])
         comparison = compare(self._folder)
+        print_table(table(comparison))
         files = write_comparison(comparison)
         self._parent.attach({DESCRIPTION: description(comparison)}, files)
-        print_table(table(comparison))
         stdout.print(_closing_lines(self._config, self._folder, self._parent.run_id), markup=False, highlight=False)
 
 
@@ -169,4 +169,4 @@ def _words(cell: Cell) -> str:
 
 def _closing_lines(config: Config, folder: SweepFolder, run_id: str | None) -> str:
     tracked = f" (MLflow run {run_id})" if run_id else ""
-    return f"sweep  {folder.path}{tracked}\nopen   {open_command(config)}"
+    return f"sweep  {folder.path}{tracked}\npage   {folder.page}\nopen   {open_command(config)}"

@@ -55,8 +55,8 @@ CASES: list[tuple[str, str, str]] = [
     ("~seed", "~seed", "KEY=VALUE"),
     ("--config-dir=/no/such/folder", "/no/such/folder", "not found"),
     # flags
-    ("-m --cfg job optimizer.lr=0.1,0.2", "-m, --cfg, --info and -sc exclude one another", "dry_run=true shows the runs"),
-    ("--info config --cfg job", "-m, --cfg, --info and -sc exclude one another", "dry_run=true shows the runs"),
+    ("-m --cfg job optimizer.lr=0.1,0.2", "-m, --cfg, --info and -sc exclude one another", "dry_run=true"),
+    ("--info config --cfg job", "-m, --cfg, --info and -sc exclude one another", "dry_run=true"),
     ("--resolve", "--resolve", "can only be used in conjunction with --cfg"),
     # sweeps: every run is checked before the first begins
     ("-m optimizer.lr=0.1,-1", "optimizer.lr=-1", "must be a finite number above 0"),
