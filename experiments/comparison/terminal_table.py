@@ -18,8 +18,7 @@ def table(comparison: Comparison) -> Table:
     marked = any(line.best for line in content.lines)
     title = f"sweep {comparison.folder.sweep_id}"
     if comparison.best is not None:
-        by = comparison.selection
-        title += f", {by}" if marked else f", by {by.name}"
+        title += f", {'chosen ' if marked else ''}by {comparison.selection.name}"
     caption = escape("\n".join(_notes(comparison))) or None
     shown = Table(title=escape(title), caption=caption, title_justify="left", caption_justify="left", box=SIMPLE_HEAD)
     if marked:
@@ -34,9 +33,9 @@ def table(comparison: Comparison) -> Table:
 
 
 def _notes(comparison: Comparison) -> list[str]:
-    """What stands below: the mean where only seeds vary, what came to nothing, and why runs failed."""
-    notes = []
-    best = comparison.best
+    """What stands below: why it is chosen so, the mean where only seeds vary, what came to nothing, and why."""
+    best, reason = comparison.best, comparison.selection.reason
+    notes = [reason] if best is not None and reason else []
     if best is not None and not comparison.keys and len(best.completed) > 1:
         metric = comparison.selection.metric
         average = percentage(best.mean(metric), best.deviation(metric))

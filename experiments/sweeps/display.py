@@ -75,8 +75,10 @@ class Display:
         for cell, last in self._at_work.values():
             epochs = _epochs(cell)
             rows.add_row(Text(f"  {cell.name}"), ProgressBar(last, epochs, _SMALL_BAR), Text(f"epoch {epochs}/{last}"))
-        bar = ProgressBar(self._total, self._done, _BAR)
-        return Group(rows, bar, Text(self._summary(), no_wrap=True, overflow="ellipsis"))
+        whole = Table.grid()  # a bar of its own would leave the line open
+        whole.add_row(ProgressBar(self._total, self._done, _BAR))
+        whole.add_row(Text(self._summary(), no_wrap=True, overflow="ellipsis"))
+        return Group(rows, whole)
 
     def _summary(self) -> str:
         parts = [f"{self._done}/{self._total} done", f"{len(self._at_work)} running", f"{self._failed} failed"]

@@ -39,7 +39,9 @@ def test_what_varies_and_how_well_it_did(outputs: Path) -> None:
 
 
 def test_it_is_said_by_what_the_best_was_chosen(outputs: Path) -> None:
-    assert "chosen by test accuracy: there is no validation split" in " ".join(text(square(outputs)).split())
+    shown = text(square(outputs))
+    assert shown.splitlines()[0].rstrip().endswith(", chosen by test accuracy")
+    assert "there is no validation split (data.validation_fraction=0.1 makes one)" in " ".join(shown.split())
 
 
 def test_best_is_bold_and_marked_and_nothing_else(outputs: Path) -> None:
