@@ -11,5 +11,6 @@ from experiments.files import write_whole
 def save_png(figure: Figure, path: Path) -> None:
     """Write a figure as PNG, whole or not at all."""
     content = BytesIO()
-    figure.savefig(content, dpi=130, format="png")
+    quick = {"compress_level": 3}  # in half the time of the usual 6, and a tenth larger
+    figure.savefig(content, dpi=130, format="png", pil_kwargs=quick)
     write_whole(path, content.getvalue())

@@ -66,6 +66,16 @@ def test_run_without_a_number_has_a_picture_all_the_same(rows: list[Row], tmp_pa
     assert size(tmp_path / "curve.png")
 
 
+def test_picture_does_not_depend_on_those_drawn_before(tmp_path: Path) -> None:
+    rows = [row(1, "train", "test"), row(2, "train", "test")]
+    draw_learning_curve(rows, "the title", tmp_path / "first.png")
+    others = [row(100 * epoch, "train", "val", "test") for epoch in range(1, 30)]
+    for other in ([], others, [Row(1, {"train/loss": 1e9}, 0, "")]):
+        draw_learning_curve(other, "a title that is longer", tmp_path / "other.png")
+    draw_learning_curve(rows, "the title", tmp_path / "again.png")
+    assert (tmp_path / "again.png").read_bytes() == (tmp_path / "first.png").read_bytes()
+
+
 def test_nothing_global_is_touched(tmp_path: Path) -> None:
     before = "matplotlib.pyplot" in sys.modules
     draw_learning_curve([row(1, "train")], "", tmp_path / "curve.png")
