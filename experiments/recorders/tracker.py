@@ -231,9 +231,10 @@ class Tracker:
 
     def log_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
         """Set tags."""
-        with translated(self.uri):
-            for key, value in tags.items():
-                self._client.set_tag(run_id, key, value)
+        if tags:
+            with translated(self.uri):
+                tag = _mlflow().entities.RunTag  # in one call: each is a transaction, and waits for the disk
+                self._client.log_batch(run_id, tags=[tag(key, value) for key, value in tags.items()])
 
     def log_files(self, run_id: str, files: Sequence[Path]) -> None:
         """Upload files as artifacts; one that does not exist is left out."""
