@@ -1,7 +1,8 @@
 """A tracking store with MLflow's tables in it: making them takes seconds, so they are made once and copied."""
 
-import shutil
+import sqlite3
 import warnings
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 
@@ -28,7 +29,9 @@ def outputs(tmp_path: Path) -> Path:
 def make_store(outputs: Path, factory: pytest.TempPathFactory) -> str:
     """Put an empty store where a run would make its own, and return its URI."""
     outputs.mkdir(parents=True, exist_ok=True)
-    shutil.copy(_ready(factory.getbasetemp()), outputs / "mlflow.db")
+    ready = _ready(factory.getbasetemp())
+    with closing(sqlite3.connect(ready)) as source, closing(sqlite3.connect(outputs / "mlflow.db")) as store:
+        source.backup(store)  # its last transactions need not be in the file itself yet
     return f"sqlite:///{outputs}/mlflow.db"
 
 

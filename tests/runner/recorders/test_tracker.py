@@ -1,5 +1,7 @@
 """The tracking store, held against a real one: MLflow over SQLite."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,21 @@ def test_run_begins_with_its_name_tags_and_params(made: Tracker, client: MlflowC
     assert (run.info.status, run.info.run_name) == ("RUNNING", "a name")
     assert run.data.tags["identity"] == "0123"
     assert run.data.params == {"model.channels": "[8, 16]", "seed": "0", "none": "None"}
+
+
+def test_new_database_writes_ahead_and_one_that_is_there_keeps_its_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("experiments.recorders.tracker._client", lambda _: None)  # who would make its tables
+    databases = [tmp_path / "new.db", tmp_path / "old.db"]
+    with closing(sqlite3.connect(databases[1])) as old:
+        old.execute("VACUUM")
+    modes = []
+    for database in databases:
+        assert Store(f"sqlite:///{database}").client is None
+        with closing(sqlite3.connect(database)) as store:
+            modes += store.execute("PRAGMA journal_mode").fetchone()
+    assert modes == ["wal", "delete"]
 
 
 def test_params_logged_twice_are_no_error(made: Tracker, client: MlflowClient) -> None:
