@@ -1,11 +1,14 @@
-"""`python -m experiments.benchmark`: how fast the core is, beside PyTorch, the naive loops and the machine's limit."""
+"""`python -m experiments.benchmark`: how fast the core is, beside PyTorch, the naive loops and the machine's limit, and
+what a run of a sweep takes besides training."""
 
 import argparse
 import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import product
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 import joblib
@@ -14,6 +17,7 @@ from experiments.benchmarking.cell import Cell
 from experiments.benchmarking.chart import draw_chart
 from experiments.benchmarking.machine import described
 from experiments.benchmarking.nets import NETS
+from experiments.benchmarking.overhead import Overhead, measure_overhead
 from experiments.benchmarking.report import tables
 from experiments.benchmarking.run import record, run_benchmark
 from experiments.command_line import carried_out, plain_parser
@@ -26,8 +30,10 @@ Choice = TypeVar("Choice")
 
 _DESCRIPTION = """\
 Measure training steps and inference, whole and layer by layer, and compare them with PyTorch's where it is installed.
-All takes turns in one process; figures are medians. The nets, on images of 1×28×28:
+All takes turns in one process; figures are medians. Then tiny runs of a sweep are carried out, to see what they take
+besides training. The nets, on images of 1×28×28:
 """
+_PARTS = ("core", "sweep")
 
 
 def main(words: list[str] | None = None) -> int:
@@ -37,6 +43,13 @@ def main(words: list[str] | None = None) -> int:
         "benchmark", f"{_DESCRIPTION}{nets}", "python -m experiments.benchmark --nets a,b --batches 64 --threads 1"
     )
     arguments.usage = "%(prog)s [options]"
+    arguments.add_argument(
+        "--parts",
+        type=_parts,
+        default=",".join(_PARTS),
+        metavar="A,B",
+        help="core: the nets; sweep: a run's overhead (default: core,sweep)",
+    )
     arguments.add_argument("--nets", type=_nets, default="a,b,c", metavar="A,B", help="default: a,b,c")
     arguments.add_argument("--batches", type=_numbers, default="16,64,256", metavar="N,M", help="default: 16,64,256")
     arguments.add_argument("--threads", type=_numbers, default="1,2", metavar="N,M", help="default: 1,2")
@@ -46,6 +59,9 @@ def main(words: list[str] | None = None) -> int:
         default=14.0,
         metavar="S",
         help="for each net, batch size and number of threads (default: 14)",
+    )
+    arguments.add_argument(
+        "--runs", type=_number, default=40, metavar="N", help="tiny runs for the overhead of one (default: 40)"
     )
     arguments.add_argument(
         "--output",
@@ -59,19 +75,30 @@ def main(words: list[str] | None = None) -> int:
 
 
 def _benchmark(chosen: argparse.Namespace) -> None:
-    threads = _possible(chosen.threads)
+    cells = []
+    if "core" in chosen.parts:
+        cells = [Cell(*choice) for choice in product(chosen.nets, chosen.batches, _possible(chosen.threads))]
     chosen.output.parent.mkdir(parents=True, exist_ok=True)
-    cells = [Cell(*choice) for choice in product(chosen.nets, chosen.batches, threads)]
-    benchmark = run_benchmark(_announced(cells), chosen.seconds)
+    overhead = partial(_overhead, chosen.output.parent, chosen.runs) if "sweep" in chosen.parts else None
+    benchmark = run_benchmark(_announced(cells), chosen.seconds, overhead)
     _say(described(benchmark.machine))
     for table in tables(benchmark):
         print_table(table)
-    if benchmark.machine["pytorch"] is None:
+    if cells and benchmark.machine["pytorch"] is None:
         _say("There are no ratios without PyTorch: pip install -e '.[parity]'")
-    picture = chosen.output.with_suffix(".png")
     write_json(chosen.output, record(benchmark))
-    draw_chart(benchmark.results, described(benchmark.machine), picture)
-    _say(f"{chosen.output}\n{picture}")
+    _say(f"{chosen.output}")
+    if cells:
+        picture = chosen.output.with_suffix(".png")
+        draw_chart(benchmark.results, described(benchmark.machine), picture)
+        _say(f"{picture}")
+
+
+def _overhead(beside: Path, runs: int) -> Overhead:
+    """Measure a run's overhead in a folder on the disk that is written to, and leave nothing there."""
+    stderr.print(f"{runs} runs of a sweep, and as many that are not tracked", markup=False, highlight=False)
+    with TemporaryDirectory(dir=beside) as folder:
+        return measure_overhead(Path(folder), runs)
 
 
 def _announced(cells: Sequence[Cell]) -> Iterator[Cell]:
@@ -96,6 +123,16 @@ def _possible(threads: Sequence[int]) -> list[int]:
             raise UserError(f"{line}; nothing is left to measure")
         stderr.print(f"{line}; left out", style="yellow", markup=False, highlight=False)
     return [count for count in threads if count <= cores]
+
+
+def _parts(text: str) -> list[str]:
+    return _each(text, _part)
+
+
+def _part(word: str) -> str:
+    if word not in _PARTS:
+        raise argparse.ArgumentTypeError(f"there is no part {word!r}, only {', '.join(_PARTS)}")
+    return word
 
 
 def _nets(text: str) -> list[str]:

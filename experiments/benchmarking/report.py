@@ -1,4 +1,5 @@
-"""A benchmark as tables for people: the whole against its goals, the layers, the naive loops and the limit."""
+"""A benchmark as tables for people: the whole against its goals, the layers, the naive loops, the limit, and what a run
+takes besides training."""
 
 from collections.abc import Iterable
 
@@ -6,22 +7,31 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from experiments.benchmarking.cell import OURS, Cell
-from experiments.benchmarking.figures import Spread
+from experiments.benchmarking.figures import Spread, spread
 from experiments.benchmarking.gemm import training_multiply_adds
-from experiments.benchmarking.goals import goal
+from experiments.benchmarking.goals import RUN_OVERHEAD, goal
 from experiments.benchmarking.nets import build_net
+from experiments.benchmarking.overhead import EPOCHS, Overhead
 from experiments.benchmarking.result import Result
 from experiments.benchmarking.run import Benchmark
 from experiments.benchmarking.work import BACKWARD, FORWARD, INFERENCE, LOSS, STEP, TRAINING, WHOLES, part
 
 _LAYERS_AT = 64  # the batch size whose layers are shown
 _NONE = "–"
+_SPENT_FOR = {
+    "total": "all but the epochs themselves",
+    "tracking": "MLflow: parameters, metrics, tags, files",
+    "pictures": "the learning curve",
+    "rest": "identity, folder, checkpoints, log",
+    "processor": "of the total; the rest of it is waiting",
+}
 
 
 def tables(benchmark: Benchmark) -> list[Table]:
     """All tables, in the order to read them."""
-    results = benchmark.results
-    return [_wholes(results), *map(_layers, _shown(results)), *_naive(benchmark), _limit(benchmark)]
+    results, rate, overhead = benchmark.results, benchmark.gemm_rate, benchmark.overhead
+    core = [_wholes(results), *map(_layers, _shown(results)), *_naive(benchmark)] if results else []
+    return [*core, *([_limit(results, rate)] if rate else []), *([_overhead(overhead)] if overhead else [])]
 
 
 def _wholes(results: list[Result]) -> Table:
@@ -94,13 +104,12 @@ def _naive(benchmark: Benchmark) -> Iterable[Table]:
     yield table
 
 
-def _limit(benchmark: Benchmark) -> Table:
+def _limit(results: list[Result], rate: float) -> Table:
     """A training step's time beside that of its multiply-adds alone."""
-    rate = benchmark.gemm_rate
     table = _table(f"the limit: {rate / 1e9:.0f} billion multiply-adds a second")
     for title in ("net", "batch", "threads", "limit, ms", "ours reaches", "PyTorch"):
         table.add_column(title, justify="right")
-    for result in benchmark.results:
+    for result in results:
         cell = result.cell
         limit = training_multiply_adds(build_net(cell.net)) * cell.batch / (rate * cell.threads)
         reached = [
@@ -108,6 +117,23 @@ def _limit(benchmark: Benchmark) -> Table:
             for name in (OURS, result.opponent(TRAINING))
         ]
         table.add_row(cell.net, f"{cell.batch}", f"{cell.threads}", f"{limit * 1e3:.2f}", *reached)
+    return table
+
+
+def _overhead(overhead: Overhead) -> Table:
+    """What a run of a sweep takes besides training, and of what it consists."""
+    table = _table(
+        f"overhead of a run in a sweep, on SQLite: seconds of {len(overhead.total)} tiny runs of {EPOCHS} epochs\n"
+        f"median (quartiles); the goal is ≤ {RUN_OVERHEAD}"
+    )
+    for title in ("", "seconds", "for"):
+        table.add_column(title, no_wrap=True)
+    for name, seconds in overhead.parts().items():
+        figures = spread(seconds)
+        text = f"{figures.median:.3f} ({figures.low:.3f}–{figures.high:.3f})"
+        if name == "total":
+            text = f"[green]{text} ✓[/]" if figures.median <= RUN_OVERHEAD else f"[red]{text} ✗[/]"
+        table.add_row(name, text, _SPENT_FOR[name])
     return table
 
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from experiments import benchmark
 from experiments.benchmark import main
 from experiments.benchmarking.cell import Cell
 from experiments.benchmarking.nets import build_net, layers
+from experiments.benchmarking.overhead import Overhead
 from experiments.benchmarking.run import Benchmark
 from tests.runner.benchmarking.results import result
 from tests.runner.composed import CHECKOUT
@@ -41,13 +43,16 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[Cell], float]]:
     """What is asked for is written down here, and nothing is measured."""
     calls: list[tuple[list[Cell], float]] = []
 
-    def run(cells: object, seconds: float) -> Benchmark:
+    def run(cells: object, seconds: float, overhead: Callable[[], Overhead] | None) -> Benchmark:
         chosen = list(cells)  # type: ignore[call-overload]
         calls.append((chosen, seconds))
         machine = {"cpu": "Z80", "cores": 2, "load": 0.0, "python": "3", "numpy": "2", "blas": [], "pytorch": "2"}
-        return Benchmark(machine, [result(cell.net, cell.batch, cell.threads) for cell in chosen], None, 1e9)
+        return Benchmark(
+            machine, [result(cell.net, cell.batch, cell.threads) for cell in chosen], None, 1e9, overhead and overhead()
+        )
 
     monkeypatch.setattr(benchmark, "run_benchmark", run)
+    monkeypatch.setattr(benchmark, "measure_overhead", lambda _, runs: Overhead(*[[0.25] * runs] * 4))
     monkeypatch.setattr("experiments.benchmark.joblib.cpu_count", lambda: 2)
     return calls
 
@@ -61,7 +66,7 @@ def test_smallest_benchmark_end_to_end_without_pytorch(
     monkeypatch.setattr("experiments.benchmarking.naive.BATCH", 1)
     output = tmp_path / "new" / "figures.json"
     words = ["--nets", "a", "--batches", "2", "--threads", "1", "--seconds", "0.001", "--output", str(output)]
-    code, out, err = answer(capsys, *words)
+    code, out, err = answer(capsys, "--parts", "core", *words)
     assert (code, err) == (0, "1 of 1: net (a), batch 2, threads 1\n")
     assert out.splitlines()[-3:] == [
         "There are no ratios without PyTorch: pip install -e '.[parity]'",
@@ -73,6 +78,7 @@ def test_smallest_benchmark_end_to_end_without_pytorch(
     assert written["machine"]["pytorch"] is None
     assert written["gemm_multiply_adds_per_s"] > 0
     assert written["naive_s_per_image"] > 0
+    assert written["run_overhead"] is None
     (cell,) = written["cells"]
     assert {key: cell[key] for key in ("net", "batch", "threads", "goal")} == {
         "net": "a", "batch": 2, "threads": 1, "goal": None,
@@ -121,6 +127,21 @@ def test_figures_are_written_with_ratios(tmp_path: Path, capsys: pytest.CaptureF
     }
 
 
+def test_overhead_of_a_run_can_be_measured_alone(
+    asked: list[tuple[list[Cell], float]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--parts", "sweep", "--runs", "3", "--threads", "64", "--output", str(tmp_path / "b.json")]
+    code, out, err = answer(capsys, *words)
+    assert (code, err) == (0, "3 runs of a sweep, and as many that are not tracked\n")
+    assert [cells for cells, _ in asked] == [[]]
+    assert "of 3 tiny runs" in out
+    assert [path.name for path in tmp_path.iterdir()] == ["b.json"]  # no chart, and no run's folder
+    written = json.loads((tmp_path / "b.json").read_text())["run_overhead"]
+    assert written["goal"] == 0.3
+    assert written["seconds"]["total"] == {"low": 0.25, "median": 0.25, "high": 0.25, "runs": [0.25] * 3}
+    assert set(written["seconds"]) == {"total", "tracking", "pictures", "rest", "processor"}
+
+
 def test_more_threads_than_cores_are_left_out_in_a_line(
     asked: list[tuple[list[Cell], float]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -130,6 +151,7 @@ def test_more_threads_than_cores_are_left_out_in_a_line(
     assert err.splitlines() == [
         "--threads 3,64: more than the 2 cores of this machine; left out",
         "1 of 1: net (a), batch 64, threads 2",
+        "40 runs of a sweep, and as many that are not tracked",
     ]
     assert [cell.threads for cell in asked[0][0]] == [2]
 
@@ -149,6 +171,8 @@ def test_no_possible_number_of_threads_is_an_error(
     [
         (["--nets", "a,q"], "--nets: there is no net 'q', only a, b, c"),
         (["--nets", ""], "--nets: there is no net '', only a, b, c"),
+        (["--parts", "core,nets"], "--parts: there is no part 'nets', only core, sweep"),
+        (["--runs", "0"], "--runs: needs whole numbers from 1 on, separated by commas, got '0'"),
         (["--batches", "64,0"], "--batches: needs whole numbers from 1 on, separated by commas, got '0'"),
         (["--batches", "64 16"], "--batches: needs whole numbers from 1 on, separated by commas, got '64 16'"),
         (["--threads", "1.5"], "--threads: needs whole numbers from 1 on, separated by commas, got '1.5'"),
