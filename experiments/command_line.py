@@ -6,7 +6,7 @@ from pathlib import Path
 
 from experiments.config.places import checkout
 from experiments.errors import UserError
-from experiments.recorders.tracker import absolute_uri, public
+from experiments.recorders.uri import absolute_uri, public
 from experiments.terminal import stderr
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130  # exit codes

@@ -18,7 +18,7 @@ from experiments.comparison.terminal_table import table
 from experiments.errors import UserError
 from experiments.recorders.abandoned import close_abandoned_if_any
 from experiments.recorders.history import History
-from experiments.recorders.tracker import Store
+from experiments.recorders.store import Store
 from experiments.runs.folder import RunFolder
 from experiments.sweeps.folder import SweepFolder, find_sweep
 from experiments.terminal import print_table, stdout

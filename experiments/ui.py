@@ -14,14 +14,16 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from urllib.parse import urlsplit
 
 import requests
 
 from experiments.command_line import carried_out, parser, tracking_uri
 from experiments.errors import UserError
 from experiments.recorders.abandoned import close_abandoned
-from experiments.recorders.tracker import SETTINGS, Store, links, public
+from experiments.recorders.links import links, server_address
+from experiments.recorders.mlflow_client import SETTINGS
+from experiments.recorders.store import Store
+from experiments.recorders.uri import is_server
 from experiments.terminal import stderr, stdout
 
 _HOST = "127.0.0.1"
@@ -45,9 +47,9 @@ def _serve(uri: str, outputs_dir: Path, port: int) -> None:
     if store.is_missing():
         raise UserError(f"{uri}: there is no store yet; python -m experiments.train makes one")
     close_abandoned(store, outputs_dir)
-    pages = links(uri)
-    if urlsplit(uri).scheme in ("http", "https"):
-        _print_links(public(uri).rstrip("/"), pages)
+    pages = links(store)
+    if is_server(uri):
+        _print_links(server_address(uri), pages)
         return
     _refuse_taken(port)
     signal.signal(signal.SIGTERM, _interrupt)

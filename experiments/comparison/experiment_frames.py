@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from experiments.errors import UserError
-from experiments.recorders.tracker import SWEEP_SIZE, Store, StoredRun
+from experiments.recorders.store import SWEEP_SIZE, Store, StoredRun
 
 _FROM_TAGS = ("outcome", "sweep.id", "weights.sha256", "data.sha256", "code.sha256")
 _AT_THE_END = "best/"  # metrics that belong to no epoch

@@ -15,7 +15,7 @@ from experiments.comparison.comparison import Comparison
 from experiments.comparison.names import counted, outcomes_in_words, overrides
 from experiments.comparison.table import table_content
 from experiments.comparison.tracked import tracked_sweep
-from experiments.recorders.tracker import is_server
+from experiments.recorders.uri import is_server
 from experiments.runs.folder import RunFolder
 
 

@@ -17,7 +17,7 @@ from experiments.config.leaves import leaves
 from experiments.errors import UserError
 from experiments.files import read_json
 from experiments.recorders.history import History
-from experiments.recorders.tracker import Store, StoredRun
+from experiments.recorders.store import Store, StoredRun
 from experiments.runs.folder import RunFolder
 
 _FACTS = ("outcome", "weights.sha256", "data.sha256", "model.parameters", "model.multiply_adds")

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from experiments.comparison.comparison import Comparison
 from experiments.files import read_json
+from experiments.recorders.links import children_page, compare_page, server_address
 from experiments.recorders.tracked_run import book_key
-from experiments.recorders.tracker import children_page, compare_page, server_address
 from experiments.runs.folder import RunFolder
 
 

@@ -11,15 +11,13 @@ import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 from experiments.errors import UserError
 from experiments.files import read_json, write_json
-
-if TYPE_CHECKING:
-    from experiments.recorders.tracker import Store, StoredRun
+from experiments.recorders.store import Store, StoredRun
 
 _log = logging.getLogger(__name__)
 
@@ -28,12 +26,12 @@ _NAME = re.compile(r"[0-9a-f]{12}")  # a tag comes from a server and must lead n
 _BOOK, _LOCK = "tracked.json", "lock"
 
 
-def close_abandoned(store: "Store", outputs_dir: Path) -> None:
+def close_abandoned(store: Store, outputs_dir: Path) -> None:
     """Mark as interrupted what the store shows as RUNNING, was begun from this folder, and nobody is at."""
     _settle(store, outputs_dir, [])
 
 
-def close_abandoned_if_any(store: "Store", outputs_dir: Path) -> None:
+def close_abandoned_if_any(store: Store, outputs_dir: Path) -> None:
     """The same for a command that needs no store: it is asked only where a book says that a run may be open."""
     books = [book for place in _FOLDERS.values() for book in sorted((outputs_dir / place).glob(f"*/{_BOOK}"))]
     folders = [book.parent for book in books if _open(_entries(book), store.key)]
@@ -41,7 +39,7 @@ def close_abandoned_if_any(store: "Store", outputs_dir: Path) -> None:
         _settle(store, outputs_dir, folders)
 
 
-def _settle(store: "Store", outputs_dir: Path, folders: Sequence[Path]) -> None:
+def _settle(store: Store, outputs_dir: Path, folders: Sequence[Path]) -> None:
     """Close what is to be closed in these folders and in those of the runs that are RUNNING."""
     asked_ms = round(time.time() * 1000)
     running: dict[Path, list[StoredRun]] = {folder: [] for folder in folders}
@@ -67,7 +65,7 @@ def _folders(tags: Mapping[str, str], outputs_dir: Path) -> Iterator[Path]:
             yield outputs_dir / place / name
 
 
-def _close(store: "Store", folder: Path, runs: "Sequence[StoredRun]", asked_ms: int) -> int:
+def _close(store: Store, folder: Path, runs: Sequence[StoredRun], asked_ms: int) -> int:
     """Close those of the runs that were begun from this folder, if nobody is at it; return how many there were."""
     try:
         with FileLock(folder / _LOCK, blocking=False):
@@ -95,7 +93,7 @@ def open_times(entry: Mapping[str, Any]) -> list[int]:
     return [begun_ms for begun_ms in times if isinstance(begun_ms, int)] if isinstance(times, list) else []
 
 
-def _begun(run: "StoredRun", entry: Mapping[str, Any]) -> bool:
+def _begun(run: StoredRun, entry: Mapping[str, Any]) -> bool:
     """Whether the run is the entry's, or one that was begun and whose id never came back."""
     return run.run_id == entry.get("run_id") or run.begun_ms in open_times(entry)
 

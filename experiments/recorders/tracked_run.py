@@ -14,7 +14,9 @@ from typing import Any
 from experiments.files import read_json, write_json
 from experiments.recorders.abandoned import open_times
 from experiments.recorders.history import Row
-from experiments.recorders.tracker import Status, Tracker, TrackerError, public
+from experiments.recorders.mlflow_client import TrackerError
+from experiments.recorders.tracker import Status, Tracker
+from experiments.recorders.uri import public
 
 _log = logging.getLogger(__name__)
 

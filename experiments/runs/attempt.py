@@ -24,7 +24,7 @@ from experiments.pictures.augmentation import draw_augmentation
 from experiments.pictures.learning_curve import draw_learning_curve
 from experiments.recorders.history import History, Row, best
 from experiments.recorders.tracked_run import TrackedRun
-from experiments.recorders.tracker import public
+from experiments.recorders.uri import public
 from experiments.runs.environment import record_environment
 from experiments.runs.folder import RunFolder
 from experiments.runs.identity import code_digest

@@ -15,8 +15,9 @@ from experiments.config.schema import Config
 from experiments.config.validation import ConfigError
 from experiments.errors import UserError
 from experiments.lock import held
+from experiments.recorders.store import DESCRIPTION, SWEEP_SIZE
 from experiments.recorders.tracked_run import SweepPart, TrackedRun
-from experiments.recorders.tracker import DESCRIPTION, SWEEP_SIZE, Status, tracker
+from experiments.recorders.tracker import Status, tracker
 from experiments.runs.folder import RunFolder
 from experiments.runs.report import open_command
 from experiments.sweeps.display import Display

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.recorders.history import Row
-from experiments.recorders.tracker import TrackerError
+from experiments.recorders.mlflow_client import TrackerError
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Store:
     """Takes the place of `experiments.recorders.tracker.Tracker`."""
 
     uri, experiment = "memory://", "cnn"
-    key = uri  # also of `experiments.recorders.tracker.Store`
+    key = uri  # also of `experiments.recorders.store.Store`
 
     def __init__(self) -> None:
         self.runs: dict[str, StoredRun] = {}

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from experiments import ui
-from experiments.recorders.tracker import TrackerError
+from experiments.recorders.mlflow_client import TrackerError
+from experiments.recorders.store import Store
 
 PAGES = {"experiment cnn": "#/experiments/1?workflowType=machine_learning"}
 
@@ -29,8 +30,8 @@ def pages(monkeypatch: pytest.MonkeyPatch, outputs: Path) -> list[str]:
     asked: list[str] = []
     monkeypatch.setattr(ui, "close_abandoned", lambda *_: None)
 
-    def links(uri: str) -> dict[str, str]:
-        asked.append(uri)
+    def links(store: Store) -> dict[str, str]:
+        asked.append(store.uri)
         return PAGES
 
     monkeypatch.setattr(ui, "links", links)
@@ -74,8 +75,8 @@ def test_impossible_port_is_refused_in_a_line(port: int, outputs: Path, capsys: 
 def test_store_that_fails_is_answered_in_a_line(
     outputs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def down(uri: str) -> dict[str, str]:
-        raise TrackerError(f"tracking.uri={uri}: is down")
+    def down(store: Store) -> dict[str, str]:
+        raise TrackerError(f"tracking.uri={store.uri}: is down")
 
     monkeypatch.setattr(ui, "links", down)
     assert ui.main(["--tracking-uri", "http://127.0.0.1:9", "--outputs-dir", str(outputs)]) == 1

@@ -12,7 +12,8 @@ from experiments.comparison.run_records import RunRecord, find_records, refuse_s
 from experiments.config.leaves import leaves
 from experiments.errors import UserError
 from experiments.recorders.history import Row
-from experiments.recorders.tracker import Store, Tracker
+from experiments.recorders.store import Store
+from experiments.recorders.tracker import Tracker
 from experiments.runs import attempt
 from experiments.runs.execute import execute
 from experiments.runs.folder import RunFolder

@@ -9,17 +9,13 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from experiments.recorders.history import Row
+from experiments.recorders.mlflow_client import TrackerError
 from experiments.recorders.tracked_run import TrackedRun
-from experiments.recorders.tracker import Store, Tracker, TrackerError, absolute_uri, links, public, tracker
+from experiments.recorders.tracker import Tracker, tracker
 from tests.runner.configs import small_config
 
 NOWHERE = "http://user:secret@127.0.0.1:9"  # the port of a service that nobody runs any more
 ROWS = [Row(1, {"train/loss": 2.0, "test/accuracy": 0.5}, 1111, ""), Row(2, {"train/loss": 1.0}, 2222, "")]
-
-
-@pytest.fixture
-def made(store_uri: str, outputs: Path) -> Tracker:
-    return Tracker(store_uri, "cnn", outputs)
 
 
 @pytest.fixture
@@ -168,44 +164,6 @@ def test_run_begins_when_it_is_said_to(made: Tracker, client: MlflowClient) -> N
     assert client.get_run(made.create("n", tags={}, begun_ms=1234)).info.start_time == 1234
 
 
-def test_store_tells_of_runs_what_was_logged(made: Tracker, store_uri: str) -> None:
-    first = made.create("first", tags={"identity": "0123"}, begun_ms=1000)
-    made.log_params(first, {"seed": 0})
-    made.log_rows(first, ROWS)
-    second = Tracker(store_uri, "other", Path()).create("second", tags={}, begun_ms=2000)
-    store = Store(store_uri)
-    later, earlier = store.search("")
-    assert (later.run_id, later.name, later.begun_ms, later.status) == (second, "second", 2000, "RUNNING")
-    assert earlier.tags["identity"] == "0123"
-    assert earlier.params == {"seed": "0"}
-    assert earlier.metrics == {"train/loss": 1.0, "test/accuracy": 0.5}
-    assert [run.run_id for run in store.search("tags.identity LIKE '01%'")] == [first]
-    assert [run.run_id for run in store.search("", [store.experiments()["other"]])] == [second]
-
-
-def test_store_tells_of_more_runs_than_come_in_one_answer(
-    made: Tracker, store_uri: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("experiments.recorders.tracker._PAGE", 2)
-    ids = [made.create("n", tags={}, begun_ms=begun_ms) for begun_ms in range(1000, 1005)]
-    assert [run.run_id for run in Store(store_uri).search("")] == ids[::-1]
-
-
-def test_store_hands_out_files(made: Tracker, store_uri: str, tmp_path: Path) -> None:
-    run_id = made.create("n", tags={}, begun_ms=1000)
-    (tmp_path / "here.txt").write_text("content")
-    made.log_files(run_id, [tmp_path / "here.txt"])
-    store = Store(store_uri)
-    assert store.file(run_id, "here.txt") == b"content"
-    assert store.file(run_id, "missing.txt") is None
-
-
-def test_store_that_is_missing_is_not_made_by_asking(tmp_path: Path) -> None:
-    assert Store(f"sqlite:///{tmp_path}/mlflow.db").is_missing()
-    assert not Store("http://127.0.0.1:9").is_missing()
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_run_in_the_surroundings_redirects_nothing(
     made: Tracker, client: MlflowClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -256,65 +214,6 @@ def test_impossible_store_is_one_line(tmp_path: Path) -> None:
         with pytest.raises(TrackerError, match=f"^tracking.uri={uri}: ") as caught:
             Tracker(uri, "cnn", tmp_path).open()
         assert len(str(caught.value).splitlines()) == 1
-
-
-@pytest.mark.parametrize(
-    ("uri", "shown"),
-    [
-        ("http://localhost:5000", "http://localhost:5000"),
-        ("https://user:secret@example.org/path", "https://example.org/path"),
-        ("https://user:s@cret@example.org:8080", "https://example.org:8080"),
-        ("postgresql://user:secret@db:5432/mlflow", "postgresql://db:5432/mlflow"),
-        ("postgresql://user:sec/ret@db:5432/mlflow", "postgresql://db:5432/mlflow"),
-        ("postgresql://db/mlflow?user=me&password=s%26ecret", "postgresql://db/mlflow"),
-        ("postgresql://db/mlflow?password=secret&sslmode=require", "postgresql://db/mlflow?sslmode=require"),
-        ("postgresql://db/mlflow?user=me&a=b&token=t&password=p", "postgresql://db/mlflow?a=b"),
-        ("postgresql://db/mlflow?sslmode=a&sslpassword=secret&b=c", "postgresql://db/mlflow?sslmode=a&b=c"),
-        ("mysql://db/mlflow?Passwd=secret: is it up?", "mysql://db/mlflow is it up?"),
-        ("sqlite:////home/someone@work/mlflow.db", "sqlite:////home/someone@work/mlflow.db"),
-        ("sqlite:////x.db?mode=ro&timeout=3", "sqlite:////x.db?mode=ro&timeout=3"),
-        ("http://localhost:5000/path/someone@work", "http://localhost:5000/path/someone@work"),
-    ],
-)
-def test_users_and_passwords_are_not_shown(uri: str, shown: str) -> None:
-    assert public(uri) == shown
-
-
-def test_relative_database_is_meant_from_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert absolute_uri("sqlite:///mlflow.db") == f"sqlite:///{tmp_path}/mlflow.db"
-    assert Tracker("sqlite:///mlflow.db", "cnn", tmp_path).uri == f"sqlite:///{tmp_path}/mlflow.db"
-
-
-@pytest.mark.parametrize("uri", ["http://localhost:5000", "sqlite:////absolute/mlflow.db", "postgresql://db/mlflow"])
-def test_other_uris_stay_as_they_are(uri: str) -> None:
-    assert absolute_uri(uri) == uri
-
-
-def test_links_lead_to_the_runs_and_to_the_latest_sweep(made: Tracker, store_uri: str) -> None:
-    experiment = made.open()
-    made.create("old sweep", tags={"sweep.size": "2"}, begun_ms=1000)
-    parent = made.create("sweep lr (2 runs)", tags={"sweep.size": "2"}, begun_ms=2000)
-    made.create("single", tags={}, begun_ms=1000, parent=parent)
-    pages = links(store_uri)
-    page = f"#/experiments/{experiment}?workflowType=machine_learning"
-    assert next(iter(pages.values())) == page
-    assert next(iter(pages)) == "experiment cnn"
-    ((title, address),) = list(pages.items())[1:]
-    assert "sweep lr (2 runs)" in title
-    assert address == f"{page}&searchFilter=tags.%60mlflow.parentRunId%60%20%3D%20%27{parent}%27"
-
-
-def test_links_name_every_experiment_that_has_been_used(store_uri: str, tmp_path: Path) -> None:
-    for name in ("one", "two"):
-        Tracker(store_uri, name, tmp_path).create("sweep lr (2 runs)", tags={"sweep.size": "2"}, begun_ms=1000)
-    pages = links(store_uri)
-    assert len(pages) == 4
-    assert len(set(pages.values())) == 4
-
-
-def test_store_without_experiments_has_no_links(store_uri: str) -> None:
-    assert links(store_uri) == {}
 
 
 def test_run_that_cannot_be_looked_up_is_no_unknown_run(made: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,110 @@
+"""MLflow itself: the one file that imports it, with the settings it needs here, and one error for all that it raises.
+
+Everything goes through an explicit client, so no MLFLOW_* variable of the surroundings and no active run of the process
+can redirect a run.
+"""
+
+import contextlib
+import logging
+import os
+import sqlite3
+from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, TypeAlias
+
+from filelock import FileLock
+from requests import RequestException
+
+from experiments.errors import UserError
+from experiments.recorders.uri import public, sqlite_path
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+Client: TypeAlias = "MlflowClient"
+
+_PATIENCE = 120.0  # seconds to wait for another process that makes the store ready
+
+SETTINGS = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # by default an unreachable server blocks each call for minutes
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "1",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # a dozen more processes that nothing here needs
+}
+
+
+class TrackerError(UserError):
+    """The store cannot be reached or refuses; training does not depend on it."""
+
+
+def connect(uri: str) -> Client:
+    """MLflow's client of a store; a store that is new gets its tables."""
+    with translated(uri), one_at_a_time(uri):
+        path = sqlite_path(uri)
+        if path is not None and not path.exists():
+            _create_database(path)
+        client: Client = mlflow().MlflowClient(uri)
+        return client
+
+
+def _create_database(path: Path) -> None:
+    """Create an empty SQLite database that writes ahead.
+
+    A transaction then waits for the disk once instead of four times, and readers and a writer do not wait for each
+    other. The processes of such a database must be on one machine; those of several share a tracking server.
+    """
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA journal_mode = WAL")  # it stays with the file
+
+
+@cache
+def mlflow() -> ModuleType:
+    """MLflow, imported at first use: it takes seconds, and must find its settings when it comes."""
+    for key, value in SETTINGS.items():
+        os.environ.setdefault(key, value)
+    module = import_module("mlflow")
+    import_module("mlflow.entities")
+    for chatty in ("mlflow", "alembic"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    return module
+
+
+@contextlib.contextmanager
+def one_at_a_time(uri: str) -> Iterator[None]:
+    """Let one process at a time make a SQLite store ready: two at once break a fresh one for good."""
+    path = sqlite_path(uri)
+    if path is None:
+        yield
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{path}.lock", timeout=_PATIENCE):
+        yield
+
+
+@contextlib.contextmanager
+def translated(uri: str) -> Iterator[None]:
+    """Turn whatever MLflow raises when a store fails into one error with one line."""
+    try:
+        yield
+    except _store_errors() as error:
+        first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise TrackerError(f"tracking.uri={public(uri)}: {public(first_line)}") from error
+
+
+@cache
+def _store_errors() -> tuple[type[Exception], ...]:
+    """What a store raises when it cannot be reached or used."""
+    return (
+        mlflow().exceptions.MlflowException,
+        import_module("sqlalchemy.exc").SQLAlchemyError,
+        import_module("alembic.util").CommandError,
+        sqlite3.Error,
+        RequestException,
+        OSError,
+        ImportError,  # a database's driver is not installed
+    )

@@ -1,0 +1,49 @@
+"""What a store tells of the runs in it, held against a real one: MLflow over SQLite."""
+
+from pathlib import Path
+
+import pytest
+
+from experiments.recorders.history import Row
+from experiments.recorders.store import Store
+from experiments.recorders.tracker import Tracker
+
+
+def test_store_tells_of_runs_what_was_logged(made: Tracker, store_uri: str) -> None:
+    first = made.create("first", tags={"identity": "0123"}, begun_ms=1000)
+    made.log_params(first, {"seed": 0})
+    made.log_rows(
+        first, [Row(1, {"train/loss": 2.0, "test/accuracy": 0.5}, 1111, ""), Row(2, {"train/loss": 1.0}, 2222, "")]
+    )
+    second = Tracker(store_uri, "other", Path()).create("second", tags={}, begun_ms=2000)
+    store = Store(store_uri)
+    later, earlier = store.search("")
+    assert (later.run_id, later.name, later.begun_ms, later.status) == (second, "second", 2000, "RUNNING")
+    assert earlier.tags["identity"] == "0123"
+    assert earlier.params == {"seed": "0"}
+    assert earlier.metrics == {"train/loss": 1.0, "test/accuracy": 0.5}
+    assert [run.run_id for run in store.search("tags.identity LIKE '01%'")] == [first]
+    assert [run.run_id for run in store.search("", [store.experiments()["other"]])] == [second]
+
+
+def test_store_tells_of_more_runs_than_come_in_one_answer(
+    made: Tracker, store_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("experiments.recorders.store._PAGE", 2)
+    ids = [made.create("n", tags={}, begun_ms=begun_ms) for begun_ms in range(1000, 1005)]
+    assert [run.run_id for run in Store(store_uri).search("")] == ids[::-1]
+
+
+def test_store_hands_out_files(made: Tracker, store_uri: str, tmp_path: Path) -> None:
+    run_id = made.create("n", tags={}, begun_ms=1000)
+    (tmp_path / "here.txt").write_text("content")
+    made.log_files(run_id, [tmp_path / "here.txt"])
+    store = Store(store_uri)
+    assert store.file(run_id, "here.txt") == b"content"
+    assert store.file(run_id, "missing.txt") is None
+
+
+def test_store_that_is_missing_is_not_made_by_asking(tmp_path: Path) -> None:
+    assert Store(f"sqlite:///{tmp_path}/mlflow.db").is_missing()
+    assert not Store("http://127.0.0.1:9").is_missing()
+    assert list(tmp_path.iterdir()) == []
