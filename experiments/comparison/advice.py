@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 from experiments.comparison.comparison import Comparison
-from experiments.comparison.names import counted, setting_name
 from experiments.comparison.selection import TEST
 from experiments.comparison.setting import Setting
-from experiments.comparison.table import percentage
+from experiments.comparison.wording import counted, percentage, setting_name
 
 _VISIBLE = 0.005  # percentage points; less is not seen in what is printed
 

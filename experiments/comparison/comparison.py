@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from experiments.comparison.run import ComparedRun, read_run
+from experiments.comparison.compared_run import ComparedRun, read_run
 from experiments.comparison.selection import Selection, selection
 from experiments.comparison.setting import Setting
 from experiments.pictures.scale import Value

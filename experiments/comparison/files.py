@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from experiments.comparison.comparison import Comparison
-from experiments.comparison.csv_file import as_csv
-from experiments.comparison.json_file import as_json
+from experiments.comparison.data_files import as_csv, as_json
 from experiments.comparison.page import as_html
 from experiments.comparison.pictures import draw_pictures
 from experiments.files import write_whole

@@ -12,9 +12,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from experiments.command_line import ui_command
 from experiments.comparison.advice import advice
 from experiments.comparison.comparison import Comparison
-from experiments.comparison.names import counted, outcomes_in_words, overrides
 from experiments.comparison.table import table_content
-from experiments.comparison.tracked import tracked_sweep
+from experiments.comparison.tracked_sweep import tracked_sweep
+from experiments.comparison.wording import counted, outcomes_in_words, overrides
 from experiments.recorders.uri import is_server
 from experiments.runs.folder import RunFolder
 

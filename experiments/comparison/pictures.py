@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from experiments.comparison.compared_run import ComparedRun
 from experiments.comparison.comparison import SEED, Comparison
-from experiments.comparison.run import ComparedRun
 from experiments.comparison.setting import Setting
+from experiments.comparison.wording import percentage
 from experiments.pictures.accuracy import AccuracyPoint, draw_accuracy
 from experiments.pictures.heat_map import draw_heat_map
 from experiments.pictures.learning_curves import Curve, draw_learning_curves
@@ -98,7 +99,7 @@ def _text(setting: Setting | None, metric: str) -> str:
     mean, deviation = setting.mean(metric), setting.deviation(metric)
     if mean is None:
         return setting.runs[0].outcome
-    return f"{mean:.2%}" + ("" if deviation is None else f"\n± {100 * deviation:.2f}")
+    return percentage(mean, deviation).replace(" ±", "\n±")
 
 
 def _accuracy_over(key: str, comparison: Comparison, of: str) -> tuple[str, Path]:

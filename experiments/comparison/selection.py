@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from experiments.comparison.run import ComparedRun
+from experiments.comparison.compared_run import ComparedRun
 
 VALIDATION, TEST = "val/accuracy", "test/accuracy"
 

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from experiments.comparison.run import ComparedRun
+from experiments.comparison.compared_run import ComparedRun
 from experiments.pictures.scale import Value
 
 

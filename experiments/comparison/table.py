@@ -3,11 +3,11 @@
 import math
 from dataclasses import dataclass
 
+from experiments.comparison.compared_run import ComparedRun
 from experiments.comparison.comparison import Comparison
-from experiments.comparison.names import written
-from experiments.comparison.run import ComparedRun
 from experiments.comparison.selection import TEST, VALIDATION
 from experiments.comparison.setting import Setting, deviation, mean
+from experiments.comparison.wording import percentage, written
 from experiments.pictures.scale import Value
 from experiments.sweeps.grid import short_names
 
@@ -76,17 +76,6 @@ def table_content(comparison: Comparison) -> TableContent:
         best = len(comparison.settings) > 1 and setting is comparison.best
         lines.append(TableLine(cells, best, bool(setting.completed)))
     return TableContent(titles, lines)
-
-
-def percentage(value: float | None, spread: float | None) -> str:
-    """An accuracy, with its deviation in percentage points if there is one.
-
-    >>> percentage(0.9465, 0.0066), percentage(0.5, None), percentage(None, None)
-    ('94.65% ± 0.66', '50.00%', '–')
-    """
-    if value is None:
-        return "–"
-    return f"{value:.2%}" + ("" if spread is None else f" ± {100 * spread:.2f}")
 
 
 def _shown_runs(setting: Setting) -> list[ComparedRun]:

@@ -5,8 +5,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from experiments.comparison.comparison import Comparison
-from experiments.comparison.names import outcomes_in_words
-from experiments.comparison.table import percentage, table_content
+from experiments.comparison.table import table_content
+from experiments.comparison.wording import outcomes_in_words, percentage
 
 _ERRORS = 5  # that are told below the table
 _WORDS = {"outcome", "run"}

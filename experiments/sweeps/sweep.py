@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from experiments.comparison.comparison import compare
-from experiments.comparison.description import description
 from experiments.comparison.files import write_comparison
+from experiments.comparison.mlflow_description import description
 from experiments.comparison.terminal_table import table
 from experiments.config.schema import Config
 from experiments.config.validation import ConfigError

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from experiments.comparison.compared_run import ComparedRun
 from experiments.comparison.comparison import Comparison, compare
-from experiments.comparison.run import ComparedRun
 from experiments.runs.folder import RunFolder
 from tests.runner.comparison.made import Made, grid, identity, made_sweep
 

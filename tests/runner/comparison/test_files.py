@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from experiments.comparison.comparison import compare
+from experiments.comparison.data_files import as_json
 from experiments.comparison.files import write_comparison
-from experiments.comparison.json_file import as_json
 from experiments.sweeps.folder import SweepFolder
 from tests.runner.comparison.made import Made, grid, identity, made_sweep, track
 from tests.runner.pictures.pixels import size

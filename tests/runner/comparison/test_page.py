@@ -8,7 +8,7 @@ import pytest
 
 from experiments.comparison.comparison import compare
 from experiments.comparison.page import as_html
-from experiments.comparison.tracked import tracked_sweep
+from experiments.comparison.tracked_sweep import tracked_sweep
 from experiments.runs.folder import RunFolder
 from experiments.sweeps.folder import SweepFolder
 from tests.runner.comparison.made import Made, grid, identity, made_sweep, track

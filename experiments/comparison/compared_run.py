@@ -2,14 +2,16 @@
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from experiments.comparison.failure import first_line
 from experiments.pictures.scale import Value
 from experiments.recorders.history import History, Row, best
 from experiments.runs.folder import RunFolder
+
+_LONGEST = 300  # characters of an error
 
 
 @dataclass(frozen=True)
@@ -100,3 +102,16 @@ def number(text: str) -> Value:
     except ValueError:
         return text
     return value if type(value) in (int, float) and math.isfinite(value) else text
+
+
+def first_line(traceback: str) -> str:
+    """A traceback in a line: the first line of what was raised last, without the path of its class.
+
+    >>> first_line('Traceback (most recent call last):\\n  File "x.py", line 1\\na.b.DataError: no file\\nmore')
+    'DataError: no file'
+    """
+    *_, last = traceback.rpartition("Traceback (most recent call last):\n")
+    raised = [line for line in last.splitlines() if line.strip() and not line.startswith((" ", "\t"))]
+    if not raised:
+        return "failed"
+    return re.sub(r"^(?:\w+\.)+(?=\w+(?::|$))", "", raised[0])[:_LONGEST]

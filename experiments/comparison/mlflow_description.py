@@ -4,9 +4,9 @@ import re
 
 from experiments.comparison.advice import advice
 from experiments.comparison.comparison import Comparison
-from experiments.comparison.names import outcomes_in_words
 from experiments.comparison.table import TableContent, table_content
-from experiments.comparison.tracked import tracked_sweep
+from experiments.comparison.tracked_sweep import tracked_sweep
+from experiments.comparison.wording import outcomes_in_words
 
 _LONGEST = 7500  # characters; MLflow cuts a tag at 8000
 _LINES = 20

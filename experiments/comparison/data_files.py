@@ -1,13 +1,25 @@
-"""The comparison as JSON: runs, settings, the best, and by what it was chosen."""
+"""The comparison for other programs: the runs as CSV; runs, settings, the best, and by what it was chosen as JSON."""
 
+import csv
 import json
 import math
+from io import StringIO
 from typing import Any
 
+from experiments.comparison.compared_run import ComparedRun
 from experiments.comparison.comparison import Comparison
-from experiments.comparison.run import ComparedRun
 from experiments.comparison.setting import Setting
-from experiments.comparison.tracked import tracked_sweep
+from experiments.comparison.tracked_sweep import tracked_sweep
+
+
+def as_csv(comparison: Comparison) -> str:
+    """A row a run, the best first, every number in full; what there is not is empty."""
+    records = comparison.records()
+    text = StringIO()
+    writer = csv.DictWriter(text, list(records[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
+    return text.getvalue()
 
 
 def as_json(comparison: Comparison) -> str:

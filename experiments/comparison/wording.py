@@ -1,4 +1,4 @@
-"""How keys, values and settings are written."""
+"""How values, accuracies, settings and numbers of things are written, wherever they are shown."""
 
 from collections.abc import Sequence
 
@@ -14,6 +14,17 @@ def written(value: Value) -> str:
     ('0.03', '1e+09', '[8,16]')
     """
     return shortest(str(value))
+
+
+def percentage(value: float | None, spread: float | None) -> str:
+    """An accuracy, with its deviation in percentage points if there is one.
+
+    >>> percentage(0.9465, 0.0066), percentage(0.5, None), percentage(None, None)
+    ('94.65% ± 0.66', '50.00%', '–')
+    """
+    if value is None:
+        return "–"
+    return f"{value:.2%}" + ("" if spread is None else f" ± {100 * spread:.2f}")
 
 
 def setting_name(keys: Sequence[str], values: dict[str, Value]) -> str:

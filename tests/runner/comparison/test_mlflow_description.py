@@ -6,8 +6,8 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from experiments.comparison.comparison import Comparison, compare
-from experiments.comparison.description import description
-from experiments.comparison.tracked import tracked_sweep
+from experiments.comparison.mlflow_description import description
+from experiments.comparison.tracked_sweep import tracked_sweep
 from experiments.files import read_json, write_json
 from experiments.runs.folder import RunFolder
 from tests.runner.comparison.made import Made, grid, identity, made_sweep, track
