@@ -13,7 +13,7 @@ from experiments.comparison.comparison import compare
 from experiments.comparison.differences import difference_table, differences
 from experiments.comparison.experiment_frames import experiment_histories, experiment_runs
 from experiments.comparison.files import write_comparison
-from experiments.comparison.run_records import find_records, refuse_single_run
+from experiments.comparison.run_finder import find_records, refuse_single_run
 from experiments.comparison.terminal_table import table
 from experiments.errors import UserError
 from experiments.recorders.abandoned import close_abandoned_if_any

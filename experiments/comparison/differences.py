@@ -11,7 +11,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from experiments.comparison.run_records import Metrics, RunRecord
+from experiments.comparison.run_record import Metrics, RunRecord
 
 _CLOCK = "time/"  # metrics that differ whenever something is measured twice
 _UNKNOWN = "–"

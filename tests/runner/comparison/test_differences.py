@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from experiments.comparison.differences import Section, difference_table, differences
-from experiments.comparison.run_records import RunRecord
+from experiments.comparison.run_record import RunRecord
 
 RUN = RunRecord(
     identity="0123456789ab",

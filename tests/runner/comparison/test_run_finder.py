@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.comparison.run_records import RunRecord, find_records, refuse_single_run
+from experiments.comparison.run_finder import find_records, refuse_single_run
+from experiments.comparison.run_record import RunRecord
 from experiments.config.leaves import leaves
 from experiments.errors import UserError
 from experiments.recorders.history import Row

@@ -1,0 +1,91 @@
+"""Runs by identity or MLflow run id, or the beginning of one: in the folders here, or else in the tracking store."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from experiments.comparison.run_record import RunRecord, record_in_folder, record_in_store
+from experiments.errors import UserError
+from experiments.files import read_json
+from experiments.recorders.store import Store, StoredRun
+from experiments.runs.folder import RunFolder
+
+_HEX = re.compile(r"[0-9a-f]{1,32}")
+_LISTED = 10  # more candidates than that help nobody
+
+
+def find_records(outputs_dir: Path, store: Store, words: Sequence[str]) -> list[RunRecord]:
+    """The runs of these identities or MLflow run ids, or the only ones that begin so.
+
+    Raises:
+        UserError: there is none, there are several, two words are the same run, or a record is damaged.
+    """
+    records: dict[str, RunRecord] = {}
+    for word in words:
+        record = _find(outputs_dir, store, word)
+        if record is None:
+            raise UserError(f"there is no run beginning with '{word}' in {outputs_dir} or {store.key}")
+        for other, known in records.items():
+            if (known.identity, known.run_id) == (record.identity, record.run_id):
+                raise UserError(f"'{other}' and '{word}' are the same run, {record.identity}; name two that differ")
+        records[word] = record
+    return list(records.values())
+
+
+def refuse_single_run(outputs_dir: Path, word: str) -> None:
+    """Say what to do with a run, where a sweep was expected and there is none of this name.
+
+    Raises:
+        UserError: it is a run, or several begin so.
+    """
+    identity = _chosen(word, _local_names(outputs_dir))
+    if identity is not None:
+        raise UserError(f"'{word}' is a run, {identity}, and no sweep; name a second run to compare it with")
+
+
+def _find(outputs_dir: Path, store: Store, word: str) -> RunRecord | None:
+    if not _HEX.fullmatch(word):
+        return None
+    identity = _chosen(word, _local_names(outputs_dir))
+    if identity is not None:
+        return record_in_folder(RunFolder(outputs_dir, identity))
+    stored = None if store.is_missing() else _stored(word, store)
+    return record_in_store(store, stored) if stored is not None else None
+
+
+def _local_names(outputs_dir: Path) -> dict[str, str]:
+    """The identity by each name a run has here: itself, and the ids of the MLflow runs that show it."""
+    names = {}
+    for folder in sorted((outputs_dir / "runs").glob("*/")):
+        names[folder.name] = folder.name
+        for entry in (read_json(folder / "tracked.json") or {}).values():
+            if isinstance(entry, dict) and isinstance(entry.get("run_id"), str):
+                names[entry["run_id"]] = folder.name
+    return names
+
+
+def _chosen(word: str, names: Mapping[str, str]) -> str | None:
+    """What has this name, or the only one of which a name begins so; None if there is none."""
+    if word in names:
+        return names[word]
+    found = sorted({identity for name, identity in names.items() if name.startswith(word)})
+    if len(found) > 1:
+        raise UserError(_several(word, found))
+    return found[0] if found else None
+
+
+def _several(word: str, found: Sequence[str]) -> str:
+    more = f" and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
+    return f"several runs begin with '{word}': {', '.join(found[:_LISTED])}{more}; give more digits"
+
+
+def _stored(word: str, store: Store) -> StoredRun | None:
+    """Look a run up in the store; where it shows an identity several times, it is the latest that is finished."""
+    found = [run for key in ("attributes.run_id", "tags.identity") for run in store.search(f"{key} LIKE '{word}%'")]
+    runs = {run.run_id: run for run in found if "identity" in run.tags}
+    if word in runs:
+        return runs[word]
+    identities = {run.run_id: run.tags["identity"] for run in runs.values()}
+    identity = _chosen(word, identities | {name: name for name in identities.values()})
+    same = [run for run in runs.values() if run.tags["identity"] == identity]
+    return max(same, key=lambda run: (run.status == "FINISHED", run.begun_ms), default=None)

@@ -1,0 +1,146 @@
+"""What is known of a run, read from its folder here, or from the tracking store.
+
+What is read may be damaged, or come from a stranger: it is data, checked, and never more than that.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from experiments.comparison.experiment_frames import epochs_by_run
+from experiments.config.leaves import leaves
+from experiments.errors import UserError
+from experiments.files import read_json
+from experiments.recorders.history import History
+from experiments.recorders.store import Store, StoredRun
+from experiments.runs.folder import RunFolder
+
+_FACTS = ("outcome", "weights.sha256", "data.sha256", "model.parameters", "model.multiply_adds")
+
+Metrics = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A run.
+
+    Args:
+        identity: 12 digits.
+        run_id: of the MLflow run it was read from; None if it was read from its folder.
+        config: values by dotted key, as texts.
+        environment: likewise; None if it was not recorded.
+        facts: the outcome and the digests, by name, as far as they are known.
+        metrics: of the last epoch, and `best/…`.
+        history: of each epoch the metrics.
+        weights: of each epoch the digest of the weights; empty if it is not known.
+    """
+
+    identity: str
+    run_id: str | None
+    config: Mapping[str, str]
+    environment: Mapping[str, str] | None
+    facts: Mapping[str, str]
+    metrics: Metrics
+    history: Sequence[Metrics]
+    weights: Sequence[str]
+
+
+def record_in_folder(folder: RunFolder) -> RunRecord:
+    """Read a run's folder.
+
+    Raises:
+        UserError: a file in it is damaged.
+    """
+    rows = History(folder.history).rows()
+    history = [_numbers(f"{folder.history}, epoch {row.epoch}", row.metrics) for row in rows]
+    weights = [str(row.weights_sha256) for row in rows]
+    if folder.finished.exists():
+        marker = _json(folder.finished)
+        facts = {key: str(marker[key]) for key in _FACTS if key in marker}
+        metrics = _numbers(str(folder.finished), marker.get("final"))
+    else:
+        outcome = "failed" if folder.failure.exists() else "interrupted" if rows else "unfinished"
+        facts = {"outcome": outcome} | ({"weights.sha256": weights[-1]} if rows else {})
+        metrics = history[-1] if rows else {}
+    return RunRecord(
+        identity=folder.identity,
+        run_id=None,
+        config=_config(folder.config),
+        environment=_texts(_json(folder.environment)) if folder.environment.exists() else None,
+        facts=facts,
+        metrics=metrics,
+        history=history,
+        weights=weights,
+    )
+
+
+def record_in_store(store: Store, run: StoredRun) -> RunRecord:
+    """Read what a store has of a run: its histories and its environment besides what is known."""
+    epochs = epochs_by_run(store, [run])[run.run_id]
+    environment = _stored_environment(store, run.run_id)
+    facts = {"outcome": run.status.lower()} | {key: run.tags[key] for key in _FACTS if key in run.tags}
+    return RunRecord(
+        identity=run.tags["identity"],
+        run_id=run.run_id,
+        config=run.params,
+        environment=_texts(environment) if environment is not None else None,
+        facts=facts,
+        metrics=run.metrics,
+        history=[metrics for epoch, metrics in epochs.items() if epoch > 0],
+        weights=[],
+    )
+
+
+def _stored_environment(store: Store, run_id: str) -> dict[str, Any] | None:
+    """None also where the file is damaged: nothing here depends on it, and nobody here can mend it."""
+    try:
+        content = json.loads(store.file(run_id, "environment.json") or b"null")
+    except (ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _json(path: Path) -> dict[str, Any]:
+    content = read_json(path)
+    if content is None:
+        raise _damaged(str(path), "it is no JSON object")
+    return content
+
+
+def _config(path: Path) -> dict[str, str]:
+    """A configuration as dotted keys and texts; as in MLflow, where it has been texts from the start."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        # Nine names in a row for lists of nine of the name before are a file of a line, and billions of values.
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
+            raise _damaged(str(path), "no run writes one that refers to itself")
+        content = yaml.safe_load(text)
+    except FileNotFoundError:
+        raise _damaged(str(path), "it is missing") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise _damaged(str(path), "it is no YAML") from error
+    if not isinstance(content, dict):
+        raise _damaged(str(path), "it is no mapping")
+    return _texts(content)
+
+
+def _texts(tree: Mapping[str, Any]) -> dict[str, str]:
+    return {key: str(value) for key, value in leaves(dict(tree)).items()}
+
+
+def _numbers(place: str, content: object) -> Metrics:
+    """Metrics, if that is what they are."""
+    if not isinstance(content, dict):
+        raise _damaged(place, "its metrics are missing")
+    try:
+        return {str(key): float(value) for key, value in content.items()}
+    except (TypeError, ValueError, OverflowError) as error:
+        raise _damaged(place, "a metric is no number") from error
+
+
+def _damaged(place: str, why: str) -> UserError:
+    return UserError(f"{place}: is damaged, {why}; remove the run's folder, and its command makes it again")
