@@ -9,7 +9,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from experiments.recorders.history import Row
-from experiments.recorders.mlflow_client import TrackerError
+from experiments.recorders.mlflow_client import TrackerError, connect
 from experiments.recorders.tracked_run import TrackedRun
 from experiments.recorders.tracker import Tracker, tracker
 from tests.runner.configs import small_config
@@ -41,13 +41,18 @@ def test_run_begins_with_its_name_tags_and_params(made: Tracker, client: MlflowC
 def test_new_database_writes_ahead_and_one_that_is_there_keeps_its_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("experiments.recorders.tracker._client", lambda _: None)  # who would make its tables
+    class Client:
+        """In the place of the one that would make its tables."""
+
+        MlflowClient = staticmethod(lambda _: None)
+
+    monkeypatch.setattr("experiments.recorders.mlflow_client.mlflow", lambda: Client)
     databases = [tmp_path / "new.db", tmp_path / "old.db"]
     with closing(sqlite3.connect(databases[1])) as old:
         old.execute("VACUUM")
     modes = []
     for database in databases:
-        assert Store(f"sqlite:///{database}").client is None
+        connect(f"sqlite:///{database}")
         with closing(sqlite3.connect(database)) as store:
             modes += store.execute("PRAGMA journal_mode").fetchone()
     assert modes == ["wal", "delete"]
