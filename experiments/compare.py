@@ -14,7 +14,7 @@ from experiments.comparison.differences import difference_table, differences
 from experiments.comparison.experiment_frames import experiment_histories, experiment_runs
 from experiments.comparison.files import write_comparison
 from experiments.comparison.run_finder import find_records, refuse_single_run
-from experiments.comparison.terminal_table import table
+from experiments.comparison.terminal_table import print_comparison
 from experiments.errors import UserError
 from experiments.recorders.abandoned import close_abandoned_if_any
 from experiments.recorders.history import History
@@ -54,7 +54,7 @@ def main(words: list[str] | None = None) -> int:
         folder = _sweep(chosen.outputs_dir, *chosen.words)
         comparison = compare(folder)
         written = write_comparison(comparison)
-        print_table(table(comparison))
+        print_comparison(comparison)
         stdout.print("\n".join(str(path) for path in written), markup=False, highlight=False)
 
     return carried_out(command)

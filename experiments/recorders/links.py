@@ -26,9 +26,12 @@ def links(store: Store) -> dict[str, str]:
 
 
 def children_page(experiment_id: str, parent: str) -> str:
-    """The page of the UI that lists a sweep's runs, without the server's address."""
+    """The page of the UI that lists a sweep's runs, without the server's address.
+
+    `/runs` must be in it: from the experiment's page the UI goes on there by itself, but forgets the filter.
+    """
     children = quote(f"tags.`mlflow.parentRunId` = '{parent}'")
-    return f"#/experiments/{experiment_id}?{_MODE}&searchFilter={children}"
+    return f"#/experiments/{experiment_id}/runs?{_MODE}&searchFilter={children}"
 
 
 def compare_page(experiment_id: str, run_ids: Sequence[str]) -> str:

@@ -81,11 +81,13 @@ class Display:
         return Group(rows, whole)
 
     def _summary(self) -> str:
-        parts = [f"{self._done}/{self._total} done", f"{len(self._at_work)} running", f"{self._failed} failed"]
-        if self._best:
-            parts.append(f"best {self._best[0]:.2%} ({self._best[1]})")
+        """The shortest and most wanted first: a narrow terminal cuts the end off."""
+        parts = [f"{self._done}/{self._total} done"]
         if self._expected_end is not None:
             parts.append(f"{clock(max(0.0, self._expected_end - time.monotonic()))} left")
+        parts += [f"{len(self._at_work)} running", f"{self._failed} failed"]
+        if self._best:
+            parts.append(f"best {self._best[0]:.2%} ({self._best[1]})")
         return " · ".join(parts)
 
 

@@ -123,6 +123,7 @@ class _Worker(Generic[Task, Result]):
 
 _IDLE, _BUSY, _CLOSING = range(3)
 _state = _IDLE
+_told_to_end = False  # while it was still loading what its task needs
 
 
 def _set_up(parent: int) -> None:
@@ -136,6 +137,8 @@ def _interruptible(function: Callable[[Task], Result], task: Task) -> Result:
     global _state  # noqa: PLW0603  # a signal's handler has nothing else to look at
     _state = _BUSY
     try:
+        if _told_to_end:
+            raise KeyboardInterrupt
         return function(task)
     finally:
         _state = _IDLE
@@ -143,10 +146,11 @@ def _interruptible(function: Callable[[Task], Result], task: Task) -> Result:
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     """Interrupt once: on a terminal Ctrl-C comes from there and from the parent, and closing a run takes a moment."""
-    global _state  # noqa: PLW0603  # likewise
+    global _state, _told_to_end  # noqa: PLW0603  # likewise
     if _state == _BUSY:
         _state = _CLOSING
         raise KeyboardInterrupt
+    _told_to_end = True
 
 
 def _follow(parent: int) -> None:

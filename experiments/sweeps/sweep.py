@@ -10,7 +10,7 @@ from pathlib import Path
 from experiments.comparison.comparison import compare
 from experiments.comparison.files import write_comparison
 from experiments.comparison.mlflow_description import description
-from experiments.comparison.terminal_table import table
+from experiments.comparison.terminal_table import print_comparison
 from experiments.config.schema import Config
 from experiments.config.validation import ConfigError
 from experiments.errors import UserError
@@ -28,7 +28,7 @@ from experiments.sweeps.halving import better_part
 from experiments.sweeps.launchers import Lost, launch
 from experiments.sweeps.plan import print_plan
 from experiments.sweeps.work import Report, Task, carry_out
-from experiments.terminal import print_table, stdout
+from experiments.terminal import stdout
 
 _log = logging.getLogger(__name__)
 
@@ -151,7 +151,7 @@ class _Sweep:
         """Close the sweep's own run before anything else, then compare."""
         self._parent.finish(status, {"outcome": _OUTCOMES[status]}, [], [])
         comparison = compare(self._folder)
-        print_table(table(comparison))
+        print_comparison(comparison)
         files = write_comparison(comparison)
         self._parent.attach({DESCRIPTION: description(comparison)}, files)
         stdout.print(_closing_lines(self._config, self._folder, self._parent.run_id), markup=False, highlight=False)

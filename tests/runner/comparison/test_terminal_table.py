@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from experiments.comparison.comparison import compare
-from experiments.comparison.terminal_table import table
+from experiments.comparison.terminal_table import notes, table
 from experiments.sweeps.folder import SweepFolder
 from tests.runner.comparison.made import Made, grid, identity, made_sweep
 
@@ -14,10 +14,11 @@ LR, SIZE, SEED = "optimizer.lr", "data.batch_size", "seed"
 
 
 def text(folder: SweepFolder, width: int = 200, *, colours: bool = False) -> str:
+    comparison = compare(folder)
     console = Console(width=width, file=StringIO(), force_terminal=colours)
     with console.capture() as capture:
-        console.print(table(compare(folder)))
-    return capture.get()
+        console.print(table(comparison, width))
+    return capture.get() + "\n".join(notes(comparison))
 
 
 def shown(folder: SweepFolder) -> list[list[str]]:
@@ -42,6 +43,23 @@ def test_it_is_said_by_what_the_best_was_chosen(outputs: Path) -> None:
     shown = text(square(outputs))
     assert shown.splitlines()[0].rstrip().endswith(", chosen by test accuracy")
     assert "there is no validation split (data.validation_fraction=0.1 makes one)" in " ".join(shown.split())
+
+
+def test_what_to_take_is_said_in_words(outputs: Path) -> None:
+    printed = text(square(outputs)).splitlines()
+    assert "Take lr = 0.1, batch size = 128: 90.00% test accuracy." in printed
+
+
+def test_narrow_terminal_leaves_out_what_matters_least_and_cuts_nothing(outputs: Path) -> None:
+    folder = square(outputs)
+    for width in (80, 60, 40):
+        printed = text(folder, width)
+        assert "…" not in printed
+        assert all(len(line) <= width for line in printed.splitlines() if "%" in line and "Take" not in line)
+        (best,) = [line.split() for line in printed.splitlines() if line.split()[:1] == ["*"]]
+        assert best[:4] == ["*", "0.1", "128", "90.00%"]
+    assert "seconds" not in printed
+    assert "loss" in text(folder, 120)
 
 
 def test_best_is_bold_and_marked_and_nothing_else(outputs: Path) -> None:

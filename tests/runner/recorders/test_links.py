@@ -18,7 +18,8 @@ def test_links_lead_to_the_runs_and_to_the_latest_sweep(made: Tracker, store_uri
     assert next(iter(pages)) == "experiment cnn"
     ((title, address),) = list(pages.items())[1:]
     assert "sweep lr (2 runs)" in title
-    assert address == f"{page}&searchFilter=tags.%60mlflow.parentRunId%60%20%3D%20%27{parent}%27"
+    runs = page.replace("?", "/runs?")
+    assert address == f"{runs}&searchFilter=tags.%60mlflow.parentRunId%60%20%3D%20%27{parent}%27"
 
 
 def test_links_name_every_experiment_that_has_been_used(store_uri: str, tmp_path: Path) -> None:

@@ -49,9 +49,9 @@ def test_best_and_time_left_are_shown_as_soon_as_they_are_known(
     for cell, accuracy in zip(cells[:2], (0.9, 0.8), strict=True):
         shown.begin(cell, 5)
         shown.end(cell, Report(failed=False, line="", accuracy=accuracy), 65.0)
-    assert "2/3 done · 0 running · 0 failed · best 90.00% (lr=0.1) · 1:05 left" in seen(shown)
+    assert "2/3 done · 1:05 left · 0 running · 0 failed · best 90.00% (lr=0.1)" in seen(shown)
     now = 110.0
-    assert "0:55 left" in seen(shown)
+    assert " · 0:55 left · " in seen(shown)
     shown.end(cells[2], Report(failed=True, line="failed: on fire"), None)
     assert "3/3 done · 0 running · 1 failed · best 90.00% (lr=0.1)\n" in seen(shown)
 

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -132,6 +133,42 @@ def test_interruption_reaches_what_is_at_work_once(tmp_path: Path) -> None:
             os.kill(int(path.stem), signal.SIGINT)
     assert len(list(tmp_path.glob("*.closed"))) == 2
     assert not any(alive(int(path.stem)) for path in tmp_path.glob("*.begun"))
+
+
+class SlowToLoad:
+    """A task that takes its time to arrive in the process, as one does whose modules are still imported."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self) -> tuple[Callable[[Path], Path], tuple[Path]]:
+        return load_slowly, (self.folder,)
+
+
+def load_slowly(folder: Path) -> Path:
+    (folder / f"{os.getpid()}.begun").touch()
+    wait_for((folder / "loaded").exists)
+    return folder
+
+
+def note_work(folder: object) -> None:
+    assert isinstance(folder, Path)
+    (folder / "worked").touch()
+
+
+def test_process_told_to_end_while_it_loads_its_task_does_not_begin_it(tmp_path: Path) -> None:
+    results = launch(JOBLIB, note_work, iter([SlowToLoad(tmp_path)]))
+
+    def tell() -> None:
+        wait_for(lambda: any(tmp_path.glob("*.begun")))
+        os.kill(int(next(tmp_path.glob("*.begun")).stem), signal.SIGTERM)
+        (tmp_path / "loaded").touch()
+
+    telling = threading.Thread(target=tell)
+    telling.start()
+    assert [result for _, result in results] == [Lost("its process was told to end")]
+    telling.join()
+    assert not (tmp_path / "worked").exists()
 
 
 def test_processes_end_when_the_parent_is_killed(tmp_path: Path) -> None:
