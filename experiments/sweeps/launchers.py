@@ -2,26 +2,20 @@
 
 import os
 import signal
-import sys
-import threading
-import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from types import FrameType
 from typing import Generic, TypeVar
 
 from joblib.externals.loky import BrokenProcessPool, ProcessPoolExecutor
 
 from experiments.config.schema import JoblibConfig, LauncherConfig
+from experiments.sweeps.worker import PATIENCE, interruptible, set_up
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
-
-_PATIENCE = 60.0  # seconds in which a worker that is told to end must have closed its run
-_GLANCE = 1.0  # seconds between two looks at whether the parent is still there
 
 
 @dataclass(frozen=True)
@@ -88,7 +82,7 @@ def _end(workers: "Iterable[_Worker[Task, Result]]", at_work: "Iterable[Future[R
     workers = list(workers)
     for worker in workers:
         worker.interrupt()
-    wait(at_work, timeout=_PATIENCE)
+    wait(at_work, timeout=PATIENCE)
     for worker in workers:
         worker.end()
 
@@ -97,13 +91,13 @@ class _Worker(Generic[Task, Result]):
     """One process, in a pool of its own: joblib gives up all processes of a pool when one of them is killed."""
 
     def __init__(self, function: Callable[[Task], Result]) -> None:
-        self._pool = ProcessPoolExecutor(1, initializer=_set_up, initargs=(os.getpid(),))
+        self._pool = ProcessPoolExecutor(1, initializer=set_up, initargs=(os.getpid(),))
         self._function = function
         self._process: Future[int] = self._pool.submit(os.getpid)
 
     def begin(self, task: Task) -> "Future[Result]":
         """Begin a task."""
-        future: Future[Result] = self._pool.submit(partial(_interruptible, self._function, task))
+        future: Future[Result] = self._pool.submit(partial(interruptible, self._function, task))
         return future
 
     def interrupt(self) -> None:
@@ -117,49 +111,3 @@ class _Worker(Generic[Task, Result]):
     def end(self) -> None:
         """Make the process end; what it is still at is lost."""
         self._pool.shutdown(wait=True, kill_workers=True)
-
-
-# What follows is at work in the worker process.
-
-_IDLE, _BUSY, _CLOSING = range(3)
-_state = _IDLE
-_told_to_end = False  # while it was still loading what its task needs
-
-
-def _set_up(parent: int) -> None:
-    """Take SIGINT and SIGTERM for a wish to end what is under way, and the parent's end too."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupt)
-    threading.Thread(target=_follow, args=(parent,), daemon=True).start()
-
-
-def _interruptible(function: Callable[[Task], Result], task: Task) -> Result:
-    global _state  # noqa: PLW0603  # a signal's handler has nothing else to look at
-    _state = _BUSY
-    try:
-        if _told_to_end:
-            raise KeyboardInterrupt
-        return function(task)
-    finally:
-        _state = _IDLE
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    """Interrupt once: on a terminal Ctrl-C comes from there and from the parent, and closing a run takes a moment."""
-    global _state, _told_to_end  # noqa: PLW0603  # likewise
-    if _state == _BUSY:
-        _state = _CLOSING
-        raise KeyboardInterrupt
-    _told_to_end = True
-
-
-def _follow(parent: int) -> None:
-    """End when the parent has, however that was."""
-    while os.getppid() == parent:
-        time.sleep(_GLANCE)
-    sys.stderr = open(os.devnull, "w")  # noqa: SIM115  # nobody is left to hear of the result that cannot be sent
-    os.kill(os.getpid(), signal.SIGTERM)
-    begun = time.monotonic()
-    while _state != _IDLE and time.monotonic() - begun < _PATIENCE:
-        time.sleep(0.05)
-    os._exit(1)

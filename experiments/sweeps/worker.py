@@ -1,0 +1,60 @@
+"""What goes on in a process that carries out runs for a sweep, besides the runs: when and how it ends."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import TypeVar
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+PATIENCE = 60.0  # seconds in which a worker that is told to end must have closed its run
+_GLANCE = 1.0  # seconds between two looks at whether the parent is still there
+
+_IDLE, _BUSY, _CLOSING = range(3)
+_state = _IDLE
+_told_to_end = False  # while it was still loading what its task needs
+
+
+def set_up(parent: int) -> None:
+    """Take SIGINT and SIGTERM for a wish to end what is under way, and the parent's end too."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
+    threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+
+
+def interruptible(function: Callable[[Task], Result], task: Task) -> Result:
+    """Carry out a task; SIGINT and SIGTERM raise KeyboardInterrupt in it."""
+    global _state  # noqa: PLW0603  # a signal's handler has nothing else to look at
+    _state = _BUSY
+    try:
+        if _told_to_end:
+            raise KeyboardInterrupt
+        return function(task)
+    finally:
+        _state = _IDLE
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    """Interrupt once: on a terminal Ctrl-C comes from there and from the parent, and closing a run takes a moment."""
+    global _state, _told_to_end  # noqa: PLW0603  # likewise
+    if _state == _BUSY:
+        _state = _CLOSING
+        raise KeyboardInterrupt
+    _told_to_end = True
+
+
+def _follow(parent: int) -> None:
+    """End when the parent has, however that was."""
+    while os.getppid() == parent:
+        time.sleep(_GLANCE)
+    sys.stderr = open(os.devnull, "w")  # noqa: SIM115  # nobody is left to hear of the result that cannot be sent
+    os.kill(os.getpid(), signal.SIGTERM)
+    begun = time.monotonic()
+    while _state != _IDLE and time.monotonic() - begun < PATIENCE:
+        time.sleep(0.05)
+    os._exit(1)
