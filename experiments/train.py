@@ -50,7 +50,7 @@ def _task(composed: DictConfig) -> None:
 def _run(config: Config) -> None:
     # Only now what takes a second to import: --help and a refused configuration are answered at once.
     if config.dry_run:
-        from experiments.sweeps.plan import print_plan, single  # noqa: PLC0415  # as below
+        from experiments.sweeps.dry_run import print_plan, single  # noqa: PLC0415  # as below
 
         print_plan([single(config)])
     else:

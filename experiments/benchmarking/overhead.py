@@ -21,7 +21,7 @@ from experiments.recorders.tracker import tracker
 from experiments.runs.folder import RunFolder
 from experiments.runs.identity import identity
 from experiments.sweeps.grid import Cell
-from experiments.sweeps.work import Task, carry_out
+from experiments.sweeps.task import Task, carry_out
 
 EPOCHS = 2
 _TINY = [

@@ -15,7 +15,7 @@ from rich.text import Text
 from experiments.recorders.history import History
 from experiments.runs.folder import RunFolder
 from experiments.sweeps.grid import Cell
-from experiments.sweeps.work import Report
+from experiments.sweeps.task import Report
 from experiments.terminal import clock, stderr
 
 _log = logging.getLogger(__name__)

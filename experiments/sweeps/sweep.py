@@ -21,13 +21,13 @@ from experiments.recorders.tracker import Status, tracker
 from experiments.runs.folder import RunFolder
 from experiments.runs.report import open_command
 from experiments.sweeps.display import Display
+from experiments.sweeps.dry_run import print_plan
 from experiments.sweeps.folder import SweepFolder
 from experiments.sweeps.forecast import Forecast
 from experiments.sweeps.grid import Cell
 from experiments.sweeps.halving import better_part
 from experiments.sweeps.launchers import Lost, launch
-from experiments.sweeps.plan import print_plan
-from experiments.sweeps.work import Report, Task, carry_out
+from experiments.sweeps.task import Report, Task, carry_out
 from experiments.terminal import stdout
 
 _log = logging.getLogger(__name__)

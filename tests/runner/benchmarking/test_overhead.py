@@ -7,7 +7,7 @@ from mlflow import MlflowClient
 
 from experiments.benchmarking.overhead import Overhead, measure_overhead
 from experiments.errors import UserError
-from experiments.sweeps.work import Report
+from experiments.sweeps.task import Report
 from tests.runner.stores import make_store
 
 RUNS = 2

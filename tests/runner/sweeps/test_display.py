@@ -9,7 +9,7 @@ from rich.console import Console
 
 from experiments.sweeps import display
 from experiments.sweeps.display import Display
-from experiments.sweeps.work import Report
+from experiments.sweeps.task import Report
 from tests.runner.sweeps.cells import rates, record
 
 

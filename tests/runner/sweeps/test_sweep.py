@@ -16,7 +16,7 @@ from experiments.data.dataset import DataError
 from experiments.lock import held
 from experiments.runs import attempt
 from experiments.runs.execute import execute
-from experiments.sweeps import work
+from experiments.sweeps import task
 from experiments.sweeps.folder import SweepFolder, find_sweep
 from experiments.sweeps.sweep import SweepFailedError, run_sweep, sweep_id
 from experiments.training.build import build_optimizer
@@ -227,7 +227,7 @@ def test_plan_is_written_before_the_first_run_begins(outputs: Path, monkeypatch:
         seen.append([run["identity"] for run in folder.runs()])
         return execute(config, **keywords)
 
-    monkeypatch.setattr(work, "execute", spy)
+    monkeypatch.setattr(task, "execute", spy)
     run_sweep(cells)
     assert seen == [[cell.identity for cell in cells]] * 2
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from experiments.runs import attempt
-from experiments.sweeps.plan import print_plan
+from experiments.sweeps.dry_run import print_plan
 from tests.runner.conftest import Command
 from tests.runner.sweeps.cells import finish, rates, record
 
