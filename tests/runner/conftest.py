@@ -10,6 +10,8 @@ from typing import NamedTuple
 import pytest
 
 from experiments import train
+from experiments.comparison import files
+from experiments.runs import attempt
 from tests.runner.doubles import Store
 from tests.runner.stores import outputs, store_uri
 
@@ -37,6 +39,14 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Store:
     for module in ("runs.execute", "sweeps.sweep"):
         monkeypatch.setattr(f"experiments.{module}.tracker", lambda *_: made)
     return made
+
+
+@pytest.fixture
+def without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is drawn: pictures take longer than the runs of these tests."""
+    for name in ("draw_learning_curve", "draw_augmentation"):
+        monkeypatch.setattr(attempt, name, lambda *_: None)
+    monkeypatch.setattr(files, "draw_pictures", lambda _: {})
 
 
 @pytest.fixture

@@ -5,10 +5,8 @@ from pathlib import Path
 import pytest
 
 from experiments.compare import histories, main, runs
-from experiments.comparison import files
 from experiments.errors import UserError
 from experiments.recorders.history import History, Row
-from experiments.runs import attempt
 from experiments.runs.folder import RunFolder
 from experiments.sweeps.folder import SweepFolder
 from experiments.sweeps.grid import Cell
@@ -19,13 +17,12 @@ from tests.runner.doubles import Store
 Answer = tuple[int, str, str]
 
 
+pytestmark = pytest.mark.usefixtures("without_pictures")
+
+
 @pytest.fixture
-def sweep(
-    outputs: Path, store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> SweepFolder:
+def sweep(outputs: Path, store: Store, capsys: pytest.CaptureFixture[str]) -> SweepFolder:
     """A sweep of two seeds, as `train -m` leaves it."""
-    monkeypatch.setattr(attempt, "draw_learning_curve", lambda *_: None)
-    monkeypatch.setattr(files, "draw_pictures", lambda _: {})
     cells = [Cell(f"seed={seed}", {"seed": str(seed)}, small_config(outputs, seed=seed)) for seed in (0, 1)]
     run_sweep(cells)
     capsys.readouterr()

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from experiments.comparison import files
 from experiments.data.dataset import DataError
 from experiments.runs import attempt
 from experiments.runs.folder import RunFolder
@@ -21,11 +20,7 @@ from tests.runner.doubles import Store
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pictures take longer than these runs."""
-    monkeypatch.setattr(attempt, "draw_learning_curve", lambda *_: None)
-    monkeypatch.setattr(files, "draw_pictures", lambda _: {})
+pytestmark = pytest.mark.usefixtures("without_pictures")
 
 
 def raising(error: BaseException) -> Any:

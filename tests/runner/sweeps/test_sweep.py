@@ -23,12 +23,7 @@ from experiments.training.build import build_optimizer
 from tests.runner.doubles import Store, StoredRun
 from tests.runner.sweeps.cells import rates
 
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pictures take longer than these runs."""
-    monkeypatch.setattr(attempt, "draw_learning_curve", lambda *_: None)
-    monkeypatch.setattr(files, "draw_pictures", lambda _: {})
+pytestmark = pytest.mark.usefixtures("without_pictures")
 
 
 def children(store: Store) -> list[StoredRun]:
@@ -165,7 +160,7 @@ def test_same_sweep_again_repeats_nothing_and_shows_nothing_twice(
     run_sweep(rates(outputs, 0.1, 0.2))
     before = weights(outputs)
     shown = {run_id: set(run.metrics) for run_id, run in store.runs.items()}
-    monkeypatch.setattr(attempt.Attempt, "train", lambda _: pytest.fail("trained again"))
+    monkeypatch.setattr(attempt.Attempt, "train", lambda *_: pytest.fail("trained again"))
     run_sweep(rates(outputs, 0.1, 0.2))
     assert weights(outputs) == before
     assert {run_id: run.metrics for run_id, run in store.runs.items()} == shown
