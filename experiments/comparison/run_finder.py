@@ -6,7 +6,7 @@ from pathlib import Path
 
 from experiments.comparison.run_record import RunRecord, record_in_folder, record_in_store
 from experiments.errors import UserError
-from experiments.files import read_json
+from experiments.recorders.book import run_ids
 from experiments.recorders.store import Store, StoredRun
 from experiments.runs.folder import RunFolder
 
@@ -58,9 +58,7 @@ def _local_names(outputs_dir: Path) -> dict[str, str]:
     names = {}
     for folder in sorted((outputs_dir / "runs").glob("*/")):
         names[folder.name] = folder.name
-        for entry in (read_json(folder / "tracked.json") or {}).values():
-            if isinstance(entry, dict) and isinstance(entry.get("run_id"), str):
-                names[entry["run_id"]] = folder.name
+        names |= dict.fromkeys(run_ids(folder / "tracked.json"), folder.name)
     return names
 
 

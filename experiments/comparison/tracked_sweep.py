@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from experiments.comparison.comparison import Comparison
-from experiments.files import read_json
+from experiments.recorders.book import book_key, entries
 from experiments.recorders.links import children_page, compare_page, server_address
-from experiments.recorders.tracked_run import book_key
 from experiments.runs.folder import RunFolder
 
 
@@ -37,12 +36,11 @@ class TrackedSweep:
 
 def tracked_sweep(comparison: Comparison) -> TrackedSweep | None:
     """Read in the folders where the sweep was shown last; None if nowhere."""
-    book = read_json(comparison.folder.tracked) or {}
-    for place, entry in reversed(book.items()):
+    for place, entry in reversed(entries(comparison.folder.tracked).items()):
         uri, experiment, _ = place.rsplit("|", 2)
         key = book_key(uri, experiment, comparison.folder.sweep_id)
         folders = [RunFolder(comparison.folder.outputs_dir, run.identity) for run in comparison.runs]
-        children = [(read_json(folder.tracked) or {}).get(key, {}).get("run_id") for folder in folders]
+        children = [entries(folder.tracked).get(key, {}).get("run_id") for folder in folders]
         known = [run_id for run_id in children if run_id]
         if known and entry.get("run_id") and entry.get("experiment_id"):
             return TrackedSweep(uri, entry["experiment_id"], entry["run_id"], known)

@@ -11,12 +11,12 @@ import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
 from experiments.errors import UserError
-from experiments.files import read_json, write_json
+from experiments.files import write_json
+from experiments.recorders.book import Entry, entries, open_times
 from experiments.recorders.store import Store, StoredRun
 
 _log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ def close_abandoned(store: Store, outputs_dir: Path) -> None:
 def close_abandoned_if_any(store: Store, outputs_dir: Path) -> None:
     """The same for a command that needs no store: it is asked only where a book says that a run may be open."""
     books = [book for place in _FOLDERS.values() for book in sorted((outputs_dir / place).glob(f"*/{_BOOK}"))]
-    folders = [book.parent for book in books if _open(_entries(book), store.key)]
+    folders = [book.parent for book in books if _open(entries(book), store.key)]
     if folders:
         _settle(store, outputs_dir, folders)
 
@@ -70,43 +70,33 @@ def _close(store: Store, folder: Path, runs: Sequence[StoredRun], asked_ms: int)
     try:
         with FileLock(folder / _LOCK, blocking=False):
             book = folder / _BOOK
-            entries = _entries(book)
-            ours = [run for run in runs if any(_begun(run, entry) for entry in entries.values())]
+            noted = entries(book)
+            ours = [run for run in runs if any(_begun(run, entry) for entry in noted.values())]
             # Between the answer of the store and the lock, a process may have ended its run in order.
             left = [run for run in ours if store.is_running(run.run_id)]
             for run in left:
                 store.interrupt(run.run_id)
-            if _open(entries, store.key):
-                write_json(book, entries | _closed(entries, store.key, asked_ms))
+            if _open(noted, store.key):
+                write_json(book, noted | _closed(noted, store.key, asked_ms))
             return len(left)
     except (Timeout, OSError):  # somebody is at it, or it is somebody else's
         return 0
 
 
-def _entries(book: Path) -> dict[str, dict[str, Any]]:
-    return {key: entry for key, entry in (read_json(book) or {}).items() if isinstance(entry, dict)}
-
-
-def open_times(entry: Mapping[str, Any]) -> list[int]:
-    """When the MLflow runs were begun that the store may show as RUNNING, in ms since 1970; see `TrackedRun`."""
-    times = entry.get("open")
-    return [begun_ms for begun_ms in times if isinstance(begun_ms, int)] if isinstance(times, list) else []
-
-
-def _begun(run: StoredRun, entry: Mapping[str, Any]) -> bool:
+def _begun(run: StoredRun, entry: Entry) -> bool:
     """Whether the run is the entry's, or one that was begun and whose id never came back."""
     return run.run_id == entry.get("run_id") or run.begun_ms in open_times(entry)
 
 
-def _open(entries: Mapping[str, Mapping[str, Any]], store: str) -> bool:
+def _open(noted: Mapping[str, Entry], store: str) -> bool:
     """Whether the store may show a run as RUNNING."""
-    return any(open_times(entry) for key, entry in entries.items() if key.startswith(f"{store}|"))
+    return any(open_times(entry) for key, entry in noted.items() if key.startswith(f"{store}|"))
 
 
-def _closed(entries: Mapping[str, dict[str, Any]], store: str, asked_ms: int) -> dict[str, dict[str, Any]]:
+def _closed(noted: Mapping[str, Entry], store: str, asked_ms: int) -> dict[str, Entry]:
     """The entries of the store, without what was open when it was asked."""
     return {
         key: {**entry, "open": [begun_ms for begun_ms in open_times(entry) if begun_ms > asked_ms]}
-        for key, entry in entries.items()
+        for key, entry in noted.items()
         if key.startswith(f"{store}|")
     }

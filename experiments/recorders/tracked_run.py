@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from experiments.files import read_json, write_json
-from experiments.recorders.abandoned import open_times
+from experiments.files import write_json
+from experiments.recorders.book import Entry, book_key, entries, open_times
 from experiments.recorders.history import Row
 from experiments.recorders.mlflow_client import TrackerError
 from experiments.recorders.tracker import Status, Tracker
@@ -28,11 +28,6 @@ class SweepPart:
     sweep_id: str
     parent: str | None
     overrides: str
-
-
-def book_key(uri: str, experiment: str, sweep_id: str) -> str:
-    """Under which key a book has what shows a run in this store, as one of this sweep's; "" where it is of none."""
-    return "|".join([uri, experiment, sweep_id])
 
 
 class TrackedRun:
@@ -148,9 +143,8 @@ class TrackedRun:
             self._lost = True
             _log.warning("%s\nMLflow misses this run for now; the same command again will upload it.", error)
 
-    def _entry(self) -> dict[str, Any]:
-        entry = (read_json(self._book) or {}).get(self._key)
-        return entry if isinstance(entry, dict) else {}
+    def _entry(self) -> Entry:
+        return entries(self._book).get(self._key, {})
 
     def _opening(self, begun_ms: int) -> None:
         """Note what the store is about to show as RUNNING: should its answer never come, it can still be closed."""
@@ -165,4 +159,4 @@ class TrackedRun:
     def _remember(self, **known: Any) -> None:
         """Note what the store shows: which run, how many epochs at the most, whether all, what may be RUNNING."""
         entry = {**self._entry(), "run_id": self.run_id, "complete": False, **known}
-        write_json(self._book, {**(read_json(self._book) or {}), self._key: entry})
+        write_json(self._book, entries(self._book) | {self._key: entry})

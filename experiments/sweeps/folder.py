@@ -7,6 +7,7 @@ from typing import Any
 
 from experiments.errors import UserError
 from experiments.files import read_json, write_json
+from experiments.recorders.book import run_ids
 from experiments.sweeps.grid import Cell
 
 
@@ -90,8 +91,7 @@ class SweepFolder:
 
     def is_called(self, beginning: str) -> bool:
         """Whether the sweep's id begins so, or the id of an MLflow run that shows it."""
-        shown = [entry.get("run_id") for entry in (read_json(self.tracked) or {}).values()]
-        return any(name.startswith(beginning) for name in (self.sweep_id, *filter(None, shown)))
+        return any(name.startswith(beginning) for name in (self.sweep_id, *run_ids(self.tracked)))
 
     def write_plan(self, cells: Sequence[Cell]) -> None:
         """Say which runs the sweep consists of, before the first begins."""
