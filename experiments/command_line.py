@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Callable
 from pathlib import Path
+from shlex import join
 
 from experiments.config.places import checkout
 from experiments.errors import UserError
@@ -43,12 +44,12 @@ def tracking_uri(arguments: argparse.Namespace) -> str:
 
 def ui_command(outputs_dir: Path, uri: str) -> str:
     """The command that shows a store in MLflow's UI: it names what isn't where the UI would look for it."""
-    words = ["python -m experiments.ui"]
+    words = ["python", "-m", "experiments.ui"]
     if outputs_dir != checkout() / "outputs":
-        words.append(f"--outputs-dir {outputs_dir}")
+        words += ["--outputs-dir", str(outputs_dir)]
     if absolute_uri(uri) != f"sqlite:///{outputs_dir}/mlflow.db":
-        words.append(f"--tracking-uri {public(uri)}")
-    return " ".join(words)
+        words += ["--tracking-uri", public(uri)]
+    return join(words)  # as a shell reads it: a folder's name may have spaces
 
 
 def carried_out(command: Callable[[], None]) -> int:

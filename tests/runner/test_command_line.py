@@ -1,10 +1,11 @@
 """What the commands besides `train` have in common."""
 
+import shlex
 from pathlib import Path
 
 import pytest
 
-from experiments.command_line import carried_out, complain, parser, tracking_uri
+from experiments.command_line import carried_out, complain, parser, tracking_uri, ui_command
 from experiments.errors import UserError
 from tests.runner.composed import CHECKOUT
 
@@ -49,6 +50,13 @@ def test_outputs_and_store_can_be_elsewhere(tmp_path: Path, monkeypatch: pytest.
     assert tracking_uri(chosen) == f"sqlite:///{tmp_path}/here/mlflow.db"
     chosen = parser("name", "does", "example").parse_args(["--tracking-uri", "sqlite:///my.db"])
     assert tracking_uri(chosen) == f"sqlite:///{tmp_path}/my.db"
+
+
+def test_command_that_is_shown_can_be_pasted_whatever_the_folder_is_called(tmp_path: Path) -> None:
+    folder = tmp_path / "my runs; it's mine"
+    words = shlex.split(ui_command(folder, "http://localhost:5000/?a=1&b=2"))
+    chosen = parser("ui", "does", "example").parse_args(words[3:])
+    assert (chosen.outputs_dir, chosen.tracking_uri) == (folder, "http://localhost:5000/?a=1&b=2")
 
 
 def test_help_ends_with_the_example(capsys: pytest.CaptureFixture[str]) -> None:
