@@ -23,7 +23,6 @@ from experiments.pictures.scale import plain
 _FEW = 9  # curves that a legend can name
 _BETTER, _REACH = 0.75, 1.5  # the part of the runs that fills the picture; what goes beyond by half as much leaves it
 
-
 FloatArray = npt.NDArray[np.float64]
 Colour = str | tuple[float, float, float, float]
 Style = Literal["-", "--"]
