@@ -1,0 +1,36 @@
+"""Processes that begin a run at the same moment, forked from one that has imported what takes seconds."""
+
+import multiprocessing
+import os
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+
+from experiments.config.schema import Config
+from experiments.runs.execute import execute
+from tests.end_to_end.conftest import PATIENCE
+
+
+def begin_at_once(configs: list[Config], said: Path) -> list[int | None]:
+    """Carry out runs in a process each, which wait for one another before they begin; return their exit codes.
+
+    Args:
+        configs: the runs.
+        said: a file for what the processes say.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.end_to_end.preloaded"])
+    barrier = context.Barrier(len(configs))
+    processes = [context.Process(target=_carry_out, args=(config, barrier, said)) for config in configs]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(PATIENCE)
+    return [process.exitcode for process in processes]
+
+
+def _carry_out(config: Config, barrier: Barrier, said: Path) -> None:
+    terminal = os.open(said, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    for stream in (1, 2):
+        os.dup2(terminal, stream)
+    barrier.wait(PATIENCE)
+    execute(config)
