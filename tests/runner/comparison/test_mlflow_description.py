@@ -54,7 +54,7 @@ def test_description_of_hundreds_of_runs_is_not_cut(outputs: Path) -> None:
     track(comparison.folder)
     text = description(comparison)
     assert len(text) < LONGEST
-    (link,) = re.findall(r"\[List these runs\]\((#/experiments/7\?\S+)\)", text)
+    (link,) = re.findall(r"\[List these runs\]\((#/experiments/7/runs\?\S+)\)", text)
     assert f"tags.`mlflow.parentRunId` = '{'f' * 32}'" in unquote(link)
     assert "The best 20 of 299" in text
 
