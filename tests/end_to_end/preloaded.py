@@ -3,9 +3,9 @@
 from importlib import import_module
 
 import experiments.runs.execute
-from experiments.recorders import tracker
+from experiments.recorders.mlflow_client import mlflow
 
 assert experiments.runs.execute
-tracker._mlflow()
+mlflow()
 import_module("mlflow.store.tracking.sqlalchemy_store")  # what MLflow imports when it meets its first SQLite store
 import_module("alembic.command")
