@@ -19,6 +19,7 @@ from filelock import FileLock
 from requests import RequestException
 
 from experiments.errors import UserError
+from experiments.interruption import undisturbed
 from experiments.recorders.uri import public, sqlite_path
 
 if TYPE_CHECKING:
@@ -67,8 +68,9 @@ def mlflow() -> ModuleType:
     """MLflow, imported at first use: it takes seconds, and must find its settings when it comes."""
     for key, value in SETTINGS.items():
         os.environ.setdefault(key, value)
-    module = import_module("mlflow")
-    import_module("mlflow.entities")
+    with undisturbed():  # a module imported by half stays so, and the run could not be closed any more
+        module = import_module("mlflow")
+        import_module("mlflow.entities")
     for chatty in ("mlflow", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     return module
