@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.files import write_json
+from experiments.interruption import undisturbed
 from experiments.recorders.book import Entry, book_key, entries, open_times
 from experiments.recorders.history import Row
 from experiments.recorders.mlflow_client import TrackerError
@@ -137,11 +138,12 @@ class TrackedRun:
     def _try(self, action: Callable[[], None]) -> None:
         if self._lost:
             return
-        try:
-            action()
-        except TrackerError as error:
-            self._lost = True
-            _log.warning("%s\nMLflow misses this run for now; the same command again will upload it.", error)
+        with undisturbed():  # a call that is cut off leaves the database locked, and the run could not be closed
+            try:
+                action()
+            except TrackerError as error:
+                self._lost = True
+                _log.warning("%s\nMLflow misses this run for now; the same command again will upload it.", error)
 
     def _entry(self) -> Entry:
         return entries(self._book).get(self._key, {})

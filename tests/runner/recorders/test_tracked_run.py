@@ -1,7 +1,9 @@
 """A run as a store shows it: one view for each store and each sweep, remembered in a book beside the run."""
 
 import logging
+import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,6 +46,23 @@ def test_run_that_ended_otherwise_is_not_complete(status: str, book: Path) -> No
     run.start({}, {}, [])
     run.finish(status, {}, [], [])  # type: ignore[arg-type]
     assert not tracked(store, book).complete
+
+
+def test_interruption_waits_for_the_end_of_what_the_store_is_told(book: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store()
+    run = tracked(store, book)
+    run.start({}, {}, [])
+    log_rows = store.log_rows
+
+    def interrupted(*words: Any) -> None:
+        signal.raise_signal(signal.SIGINT)
+        log_rows(*words)
+
+    monkeypatch.setattr(store, "log_rows", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run.log_row(ROW)
+    (shown,) = store.runs.values()
+    assert shown.values("train/loss") == [(1, 2.0)]
 
 
 def test_each_sweep_has_its_own_view_of_a_run(book: Path) -> None:
