@@ -102,6 +102,8 @@ class _Sweep:
         """Carry out the runs rung by rung; without halving the end is the only one."""
         cells, given_up, before = list(self._cells), dict[str, int](), 0
         for number, rung in enumerate(self._forecast.rungs, start=1):
+            if not cells or self._has_failed_too_often():
+                return
             if before:
                 better = better_part(cells, before, self._config.sweep.reduction_factor)
                 given_up |= {cell.identity: before for cell in cells if cell not in better}
@@ -125,14 +127,17 @@ class _Sweep:
 
     def _tasks(self, cells: Sequence[Cell], rung: int) -> Iterator[Task]:
         """Tasks, each noted as begun when it is asked for; none any more after too many failures."""
-        most = self._config.sweep.max_failures
         for cell in cells:
-            if most is not None and len(self._failed) >= most:
+            if self._has_failed_too_often():
                 return
             part = SweepPart(self._folder.sweep_id, self._parent.run_id, _words(cell))
             epochs = cell.config.trainer.epochs
             self._display.begin(cell, min(rung, epochs))
             yield Task(cell, part, pause_after=rung if rung < epochs else None)
+
+    def _has_failed_too_often(self) -> bool:
+        most = self._config.sweep.max_failures
+        return most is not None and len(self._failed) >= most
 
     def _lost(self, task: Task, lost: Lost) -> Report:
         """Close the run of a process that could not do so itself."""
@@ -141,10 +146,9 @@ class _Sweep:
         return Report(True, f"lost: {lost.reason}")
 
     def _failure(self) -> str:
-        most = self._config.sweep.max_failures
-        stopped = most is not None and len(self._failed) >= most
         said = f"{len(self._failed)} of {len(self._cells)} runs have no result"
-        said += f", no more were begun (sweep.max_failures={most})" if stopped else ""
+        if self._has_failed_too_often():
+            said += f", no more were begun (sweep.max_failures={self._config.sweep.max_failures})"
         return f"{said}; the same command tries them again"
 
     def _close(self, status: Status) -> None:

@@ -20,12 +20,14 @@ from experiments.runs.folder import RunFolder
 from experiments.sweeps.folder import SweepFolder
 from experiments.sweeps.grid import Cell
 from experiments.sweeps.halving import better_part, rungs, settings_per_rung
-from experiments.sweeps.sweep import run_sweep, sweep_id
+from experiments.sweeps.sweep import SweepFailedError, run_sweep, sweep_id
 from tests.runner.configs import shifts, small_config
 from tests.runner.doubles import Store
 from tests.runner.sweeps.cells import finish, grid, rates, rates_and_seeds, record
 
 HALVING = SweepConfig(zip=[], exclude=[], max_failures=None, halving=True, min_epochs=1, reduction_factor=2)
+
+TOO_LARGE = 2_000_000_000_000  # units of the hidden layer: no machine has the memory
 
 
 pytestmark = pytest.mark.usefixtures("without_pictures")
@@ -200,6 +202,21 @@ def test_each_rung_is_announced(outputs: Path, caplog: pytest.LogCaptureFixture)
     assert "rung 2 of 4: 2 of 4 runs go on from epoch 1 to 2" in caplog.text
     assert "rung 4 of 4: 1 of 1 runs go on from epoch 4 to 5" in caplog.text
     assert "[8/8]" in caplog.text
+
+
+@pytest.mark.usefixtures("store")
+def test_after_too_many_failures_no_rung_begins_and_nothing_is_given_up(
+    outputs: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    settings = {**SETTINGS, "sweep": replace(HALVING, max_failures=1)}
+    cells = [*rates(outputs, 0.1, **settings), *rates(outputs, 0.2, model__hidden_size=TOO_LARGE, **settings)]
+    cells += rates(outputs, 0.01, 0.02, **settings)
+    with pytest.raises(SweepFailedError, match="no more were begun"):
+        run_sweep(cells)
+    assert [epochs(cell) for cell in cells] == [1, 0, 0, 0]
+    assert SweepFolder(outputs, sweep_id(cells)).given_up() == {}
+    assert "rung" not in caplog.text
 
 
 def test_epochs_cannot_vary(outputs: Path) -> None:
