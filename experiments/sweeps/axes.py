@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 from hydra.core.override_parser.types import Override, Transformer
 
@@ -90,9 +91,20 @@ def _choices(key: str, override: Override) -> Iterator[Choice]:
         raise ConfigError(f"{line}: a sweep needs values to choose from, {key}=a,b or range(…)")
     if not decides(key):
         raise ConfigError(f"{line}: must be one value for all runs, it decides no result (a list is written [a,b])")
-    for element in override.sweep_iterator():
+    for element in _elements(override, line):
         value = float(f"{element:.12g}") if override.is_range_sweep() and isinstance(element, float) else element
         yield Choice(f"{override.get_key_element()}={Transformer.str(value)}", Override._convert_value(value))
+
+
+def _elements(override: Override, line: str) -> list[Any]:
+    """The values as Hydra lists them, at least one."""
+    try:
+        elements = list(override.sweep_iterator())
+    except ValueError as error:
+        raise ConfigError(f"{line}: {error}") from error
+    if not elements:
+        raise ConfigError(f"{line}: has no value")
+    return elements
 
 
 def _groups(values: Values, zipped: Sequence[object]) -> Iterator[list[str]]:

@@ -57,7 +57,8 @@ def cells(
         )
         for setting, combination in zip(settings, chosen, strict=True)
     ]
-    _refuse_repetitions(found, settings)
+    swept = [key for key in values if len(values[key]) > 1]
+    _refuse_repetitions(found, [{key: setting[key] for key in swept} for setting in settings])
     return found
 
 

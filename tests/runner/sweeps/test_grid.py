@@ -1,5 +1,7 @@
 """Which runs a sweep is made of, and what they are called."""
 
+import re
+
 import pytest
 
 from experiments.config.validation import ConfigError
@@ -68,6 +70,17 @@ def test_single_value_in_the_place_of_several_no_longer_varies(grid: Grid) -> No
 def test_sweep_over_nothing_is_a_single_run(grid: Grid) -> None:
     (cell,) = grid("optimizer.lr=0.1")
     assert (cell.name, cell.overrides) == ("single", {})
+
+
+@pytest.mark.parametrize("word", ["seed=range(0,0)", "seed=range(1,5,0)"])
+def test_range_without_values_is_refused_by_its_name(word: str, grid: Grid) -> None:
+    with pytest.raises(ConfigError, match=re.escape(word)):
+        grid(word, "optimizer.lr=0.1,0.2")
+
+
+def test_same_runs_are_told_by_what_is_swept(grid: Grid) -> None:
+    with pytest.raises(ConfigError, match=r": 'optimizer.lr=0.1' and 'optimizer.lr=0.1'; "):
+        grid("data.batch_size=4", "optimizer.lr=0.1,0.10")
 
 
 @pytest.mark.parametrize("words", [("optimizer.lr=0.1,0.1",), ("optimizer.lr=0.1,0.10",)])
