@@ -37,6 +37,8 @@ class TrackedSweep:
 def tracked_sweep(comparison: Comparison) -> TrackedSweep | None:
     """Read in the folders where the sweep was shown last; None if nowhere."""
     for place, entry in reversed(entries(comparison.folder.tracked).items()):
+        if place.count("|") < 2:  # damaged
+            continue
         uri, experiment, _ = place.rsplit("|", 2)
         key = book_key(uri, experiment, comparison.folder.sweep_id)
         folders = [RunFolder(comparison.folder.outputs_dir, run.identity) for run in comparison.runs]

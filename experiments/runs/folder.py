@@ -80,8 +80,9 @@ class RunFolder:
         return self.path / "lock"
 
     def summary(self) -> dict[str, Any] | None:
-        """What the marker says; None while the run is not finished."""
-        return read_json(self.finished)
+        """What the marker says; None while the run is not finished, or if the marker does not say what came of it."""
+        summary = read_json(self.finished) or {}
+        return summary if "outcome" in summary and isinstance(summary.get("final"), dict) else None
 
     def clear(self) -> None:
         """Remove what earlier attempts left; the log goes on."""

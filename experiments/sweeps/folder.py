@@ -106,13 +106,22 @@ class SweepFolder:
             UserError: the plan is missing or damaged.
         """
         plan = read_json(self.plan)
-        if plan is None or not plan.get("runs"):
+        runs = None if plan is None else plan.get("runs")
+        if not isinstance(runs, list) or not runs or not all(map(_is_planned_run, runs)):
             raise UserError(f"{self.plan}: is missing or damaged; the sweep's command writes it again")
-        return list(plan["runs"])
+        return runs
 
     def varying(self) -> list[str]:
         """The keys whose values vary, in the order of the command line."""
         return list(self.runs()[0]["overrides"])
+
+
+def _is_planned_run(entry: object) -> bool:
+    """Whether an entry of a plan, which may be damaged, is a run."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("overrides"), dict):
+        return False
+    words = (entry.get("identity"), entry.get("name"), *entry["overrides"].values())
+    return all(isinstance(word, str) for word in words)
 
 
 def find_sweep(outputs_dir: Path, beginning: str | None) -> SweepFolder:

@@ -48,3 +48,11 @@ def test_clearing_an_empty_folder_is_no_error(tmp_path: Path) -> None:
     own = folder(tmp_path)
     own.path.mkdir(parents=True)
     own.clear()
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", '{"outcome": "completed"}', '{"outcome": "completed", "final": NaN}'])
+def test_marker_that_does_not_say_what_came_of_the_run_is_none(content: str, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path, "0123")
+    folder.path.mkdir(parents=True)
+    folder.finished.write_text(content)
+    assert folder.summary() is None

@@ -73,3 +73,20 @@ def test_damaged_plan_is_named(content: str, tmp_path: Path) -> None:
     folder.plan.write_text(content)
     with pytest.raises(UserError, match=r"sweep\.json: is missing or damaged"):
         folder.runs()
+
+
+@pytest.mark.parametrize(
+    "runs",
+    ["[1]", '{"a": 1}', "NaN", '[{"identity": "a", "name": "b"}]', '[{"identity": 1, "name": "b", "overrides": {}}]'],
+)
+def test_plan_of_another_shape_is_damaged(runs: str, tmp_path: Path) -> None:
+    (folder,) = made(tmp_path, "abc")
+    folder.plan.write_text(f'{{"runs": {runs}}}')
+    with pytest.raises(UserError, match="is missing or damaged; the sweep's command writes it again"):
+        folder.runs()
+
+
+def test_sweep_is_found_beside_a_damaged_book(tmp_path: Path) -> None:
+    first, second = made(tmp_path, "abc", "bbb")
+    first.tracked.write_text('{"a|b|c": 5, "d|e|f": {"run_id": 5}}')
+    assert find_sweep(tmp_path, "b") == second
