@@ -4,6 +4,7 @@ Diagnostics go to stderr, results to stdout; without a terminal there are plain 
 """
 
 import logging
+import os
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
@@ -15,8 +16,18 @@ Item = TypeVar("Item")
 
 _UNBOUNDED = 10_000  # columns
 
-stderr = Console(stderr=True, soft_wrap=True)
-stdout = Console(soft_wrap=True)
+
+class _Console(Console):
+    """Goes on when nobody reads any more, as behind `| head`: what is printed is in files as well."""
+
+    def on_broken_pipe(self) -> None:
+        """Write nothing further, where Rich would end the program before it has done what was asked for."""
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+
+
+stderr = _Console(stderr=True, soft_wrap=True)
+stdout = _Console(soft_wrap=True)
 
 
 class TerminalHandler(logging.Handler):
@@ -30,7 +41,7 @@ class TerminalHandler(logging.Handler):
 
 def print_table(table: Table) -> None:
     """Print a table to stdout; where that is a file or a pipe, nothing is cut to the width of a screen."""
-    (stdout if stdout.is_terminal else Console(width=_UNBOUNDED)).print(table)
+    (stdout if stdout.is_terminal else _Console(width=_UNBOUNDED)).print(table)
 
 
 def clock(seconds: float) -> str:

@@ -2,7 +2,10 @@
 
 import io
 import logging
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 from rich.console import Console
@@ -70,3 +73,16 @@ def test_progress_is_shown_on_a_terminal_and_gone_afterwards(screen: io.StringIO
     assert list(terminal.progress([1, 2, 3], total=3, label="epoch 1/5")) == [1, 2, 3]
     assert "epoch 1/5" in screen.getvalue()
     assert screen.getvalue().endswith("\x1b[2K")  # its line is erased
+
+
+def test_work_goes_on_when_nobody_reads_any_more() -> None:
+    program = (
+        "from rich.table import Table; from experiments.terminal import print_table, stderr, stdout\n"
+        "table = Table(); table.add_row('a')\n"
+        "print_table(table); stdout.print('b'); stderr.print('done')"
+    )
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run([sys.executable, "-c", program], stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, "done\n")
