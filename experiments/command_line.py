@@ -1,6 +1,7 @@
 """What commands have in common: how a mistake is answered and, besides `train`, where the runs are."""
 
 import argparse
+import errno
 from collections.abc import Callable
 from pathlib import Path
 from shlex import join
@@ -10,6 +11,7 @@ from experiments.errors import UserError
 from experiments.recorders.uri import absolute_uri, public
 from experiments.terminal import stderr
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)  # writing to a file that is open names none
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130  # exit codes
 
 
@@ -69,6 +71,8 @@ def answered(error: Exception) -> int:
         return complain(str(error), FAILED)
     if isinstance(error, OSError) and error.filename is not None:
         return complain(f"{error.filename}: {error.strerror}; is outputs_dir a folder that can be written to?", FAILED)
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        return complain(f"{error.strerror} in outputs_dir; when there is room, the same command goes on", FAILED)
     raise error
 
 

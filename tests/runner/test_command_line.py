@@ -1,5 +1,6 @@
 """What the commands besides `train` have in common."""
 
+import errno
 import shlex
 from pathlib import Path
 
@@ -75,6 +76,12 @@ def test_folder_that_cannot_be_written_is_named(tmp_path: Path, capsys: pytest.C
     assert err.startswith(f"{tmp_path}/file/folder: Not a directory; ")
     assert "outputs_dir" in err
     assert len(err.splitlines()) == 1
+
+
+def test_full_disk_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert carried_out(lambda: raising(OSError(errno.ENOSPC, "No space left on device"))) == 1
+    err = capsys.readouterr().err
+    assert err == "No space left on device in outputs_dir; when there is room, the same command goes on\n"
 
 
 def test_error_of_the_system_without_a_file_is_not_hidden() -> None:
