@@ -32,6 +32,7 @@ def main() -> int:
     try:
         hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(_task)()
     except KeyboardInterrupt:  # of a sweep
+        _end_at_once_if_asked_again()
         return INTERRUPTED
     except Exception as error:  # an error of the program is raised again
         if is_composition_error(error) and not wants_traceback:
@@ -62,6 +63,12 @@ def _run(config: Config) -> None:
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     """End as Ctrl-C does, so that the run is closed in order."""
     raise KeyboardInterrupt
+
+
+def _end_at_once_if_asked_again() -> None:
+    """All is closed; what is left is Python's own cleaning up, which would answer with a traceback."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
 
 
 if __name__ == "__main__":

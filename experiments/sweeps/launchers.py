@@ -93,7 +93,12 @@ class _Worker(Generic[Task, Result]):
     def __init__(self, function: Callable[[Task], Result]) -> None:
         self._pool = ProcessPoolExecutor(1, initializer=set_up, initargs=(os.getpid(),))
         self._function = function
-        self._process: Future[int] = self._pool.submit(os.getpid)
+        # The process inherits what is blocked: until it is set up, Ctrl-C is a traceback to it.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            self._process: Future[int] = self._pool.submit(os.getpid)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def begin(self, task: Task) -> "Future[Result]":
         """Begin a task."""

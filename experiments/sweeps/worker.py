@@ -24,6 +24,7 @@ def set_up(parent: int) -> None:
     """Take SIGINT and SIGTERM for a wish to end what is under way, and the parent's end too."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # the parent blocked it for the start
     threading.Thread(target=_follow, args=(parent,), daemon=True).start()
 
 
