@@ -144,7 +144,7 @@ def test_failing_run_is_recorded_with_its_traceback_and_the_others_go_on(
     folder = outputs / "runs" / run.data.tags["identity"]
     assert "MemoryError" in (folder / "failure.txt").read_text()
     artifacts = {path.name for path in (outputs / "artifacts" / run.info.run_id / "artifacts").iterdir()}
-    assert artifacts == {"failure.txt", "train.log"}
+    assert artifacts == {"environment.json", "failure.txt", "train.log"}
 
 
 @pytest.mark.long
