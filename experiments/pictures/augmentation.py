@@ -1,11 +1,13 @@
 """A few training images, and what augmentation makes of them."""
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from experiments.pictures.png import save_png
@@ -25,7 +27,9 @@ def draw_augmentation(rows: Mapping[str, npt.NDArray[np.uint8]], scale: float, t
     tiles = np.concatenate([_tile(images * scale) for images in rows.values()])
     height, width = tiles.shape[:2]
     pitch = height / len(rows)
-    figure = Figure(figsize=(7, 7 * 0.88 * height / width + 0.5))
+    figure = _figure()
+    figure.clear()
+    figure.set_size_inches(7, 7 * 0.88 * height / width + 0.5)
     figure.suptitle(title, fontsize=11)
     axes = figure.add_axes((0.11, 0.02, 0.88, 1 - 0.52 / figure.get_figheight()))  # one for all: each takes its time
     axes.imshow(tiles, cmap="gray", vmin=0, vmax=1, interpolation="nearest", aspect="auto")
@@ -34,6 +38,14 @@ def draw_augmentation(rows: Mapping[str, npt.NDArray[np.uint8]], scale: float, t
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     save_png(figure, path)
+
+
+@cache
+def _figure() -> Figure:
+    """Make one figure for the runs of a sweep: each would keep megabytes until the garbage collector comes by."""
+    figure = Figure()
+    FigureCanvasAgg(figure)
+    return figure
 
 
 def _tile(images: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
@@ -27,6 +28,9 @@ def draw_learning_curve(rows: Sequence[Row], title: str, path: Path) -> None:
 def _panels() -> Figure:
     """Make the figure without curves: one for all runs of a sweep, as it takes long to make."""
     figure = Figure(figsize=(9, 3.6))
+    FigureCanvasAgg(
+        figure
+    )  # of its own, or each picture gets a new one, megabytes that only the garbage collector frees
     figure.subplots_adjust(left=0.06, right=0.98, top=0.82, bottom=0.14, wspace=0.16)
     for axes, quantity in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
         axes.set_title(quantity, y=1)  # given its place, matplotlib need not measure everything around it

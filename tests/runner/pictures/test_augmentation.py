@@ -33,6 +33,12 @@ def test_picture_is_a_png(shape: tuple[int, ...], tmp_path: Path) -> None:
     assert height >= 80
 
 
+def test_picture_does_not_depend_on_those_drawn_before(tmp_path: Path) -> None:
+    for name, shape in (("first", (2, 1, 4, 6)), ("other", (5, 3, 9, 3)), ("again", (2, 1, 4, 6))):
+        draw_augmentation(rows(*shape), 1 / 16, "the title", tmp_path / f"{name}.png")
+    assert (tmp_path / "again.png").read_bytes() == (tmp_path / "first.png").read_bytes()
+
+
 def test_rows_are_named() -> None:
     made = figure(rows(4, 1, 6, 6))
     assert made.get_suptitle() == "the title"
