@@ -20,6 +20,7 @@ from experiments.config.places import CONF
 from experiments.config.schema import Config
 
 PLUGINS = Path(__file__).resolve().parent / "plugins"
+_MULTIRUN = ("-m", "--multirun")
 
 
 def main() -> int:
@@ -27,6 +28,7 @@ def main() -> int:
     register()
     sys.path.append(str(PLUGINS))
     signal.signal(signal.SIGTERM, _interrupt)
+    sys.argv[1:] = sorted(sys.argv[1:], key=lambda word: word not in _MULTIRUN)  # argparse wants them before all else
     wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints errors in its own way and exits
     try:

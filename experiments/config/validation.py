@@ -91,6 +91,8 @@ def _faults(config: Config) -> Iterator[str]:
     ):
         if not value.strip():
             yield f"{key}='{value}': must not be empty"
+    if "?" in config.outputs_dir:
+        yield f"outputs_dir={config.outputs_dir}: must not have a '?' in it, which ends a path in the store's address"
 
 
 def _names(config: Config) -> Iterator[str]:

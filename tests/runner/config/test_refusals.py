@@ -60,6 +60,7 @@ CASES: list[tuple[str, str, str]] = [
     ("--resolve", "--resolve", "can only be used in conjunction with --cfg"),
     # sweeps: every run is checked before the first begins
     ("-m optimizer.lr=0.1,-1", "optimizer.lr=-1", "must be a finite number above 0"),
+    ("seed=1 -m optimizer.lr=0.1,-2", "optimizer.lr=-2", "must be a finite number above 0"),
     ("-m optimizer.lr=0.1,0.10", "optimizer.lr=0.1", "two runs of the sweep are the same"),
     ("-m seed=1,2 data=imagenet", "data=imagenet", "must be one of digits"),
     ("-m seed=1,2 trainer.threads=1,2", "trainer.threads=1,2", "must be one value for all runs, it decides no result"),

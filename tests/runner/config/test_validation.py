@@ -60,6 +60,7 @@ IMPOSSIBLE: list[tuple[str, Any, str]] = [
     ("sweep.min_epochs", 0, "must be at least 1"),
     ("sweep.reduction_factor", 1, "must be at least 2"),
     ("outputs_dir", "", "must not be empty"),
+    ("outputs_dir", "/what?/here", "must not have a '?' in it"),
     ("tracking.uri", "  ", "must not be empty"),
     ("tracking.experiment", "", "must not be empty"),
     ("model.name", "resnet", "is set by model=…"),
