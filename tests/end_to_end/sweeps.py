@@ -47,13 +47,23 @@ def weights(outputs: Path) -> dict[str, str]:
 
 def children(pid: int) -> list[int]:
     """The processes that a process has started, as far as they are there."""
+    return _processes(1, pid)
+
+
+def family(pid: int) -> list[int]:
+    """A process that began a session, and all that were started in it, whoever their parent is by now."""
+    return _processes(3, pid)
+
+
+def _processes(field: int, value: int) -> list[int]:
+    """The processes that are no zombies and have this value in this field of their `stat`, counted from the state."""
     found = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = path.read_text().rpartition(")")[2].split()
         except (FileNotFoundError, ProcessLookupError):
             continue
-        if int(fields[1]) == pid and fields[0] != "Z":
+        if int(fields[field]) == value and fields[0] != "Z":
             found.append(int(path.parent.name))
     return found
 

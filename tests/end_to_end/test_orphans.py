@@ -1,0 +1,70 @@
+"""A sweep on four processes: however it ends, none of them is there for long afterwards."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.conftest import PATIENCE, begin
+from tests.end_to_end.sweeps import begun, children, family, wait_for, words
+from tests.runner.stores import make_store
+
+pytestmark = pytest.mark.long
+
+PROCESSES = 4
+RATES = tuple(f"0.{number:02}" for number in range(1, 9))
+SOON = 10.0  # seconds: a worker looks for its parent once a second, and then closes its run
+
+
+@pytest.fixture
+def outputs(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    make_store(tmp_path / "outputs", tmp_path_factory)
+    return tmp_path / "outputs"
+
+
+def at_work(outputs: Path, elsewhere: Path) -> "subprocess.Popen[str]":
+    """A sweep whose processes have all begun with a run."""
+    launcher = ["launcher=joblib", f"launcher.n_jobs={PROCESSES}"]
+    process = begin(*words(outputs, *launcher, rates=RATES), cwd=elsewhere)
+    wait_for(lambda: len(begun(outputs)) >= PROCESSES)
+    assert len(children(process.pid)) >= PROCESSES
+    assert set(children(process.pid)) < set(family(process.pid))
+    return process
+
+
+def left(pid: int) -> list[int]:
+    """The processes of a sweep that are still there after a while; they are killed then."""
+    until = time.monotonic() + SOON
+    while family(pid) and time.monotonic() < until:
+        time.sleep(0.05)
+    orphans = family(pid)
+    for orphan in orphans:
+        os.kill(orphan, signal.SIGKILL)
+    return orphans
+
+
+def test_none_is_left_of_a_sweep_that_has_ended(outputs: Path, elsewhere: Path) -> None:
+    process = at_work(outputs, elsewhere)
+    _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, err
+    assert left(process.pid) == []
+
+
+def test_none_is_left_of_a_sweep_that_was_told_to_end(outputs: Path, elsewhere: Path) -> None:
+    process = at_work(outputs, elsewhere)
+    process.terminate()
+    process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130
+    assert left(process.pid) == []
+
+
+def test_none_is_left_of_a_sweep_whose_parent_was_killed(outputs: Path, elsewhere: Path) -> None:
+    process = at_work(outputs, elsewhere)
+    process.kill()
+    process.wait(PATIENCE)
+    assert process.returncode == -signal.SIGKILL
+    assert left(process.pid) == []
+    process.communicate(timeout=PATIENCE)
