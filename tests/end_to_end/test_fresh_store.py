@@ -9,12 +9,12 @@ import pytest
 from tests.end_to_end.starters import begin_at_once
 from tests.runner.configs import small_config
 
-PROCESSES = 8
+PROCESSES, TIMES = 8, 20
 
 
-@pytest.mark.parametrize("times", [1, pytest.param(20, marks=pytest.mark.long)])
-def test_processes_that_begin_at_once_share_a_store_that_one_of_them_makes(times: int, tmp_path: Path) -> None:
-    for time in range(times):
+@pytest.mark.long
+def test_processes_that_begin_at_once_share_a_store_that_one_of_them_makes(tmp_path: Path) -> None:
+    for time in range(TIMES):
         outputs = tmp_path / f"{time}" / "outputs"
         outputs.parent.mkdir()
         said = outputs.parent / "said.txt"

@@ -36,7 +36,11 @@ def only_run(outputs: Path) -> Run:
     return run
 
 
-@pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS.keys())
+@pytest.mark.parametrize(
+    "network",
+    [NETWORKS["simple_cnn"], pytest.param(NETWORKS["cnn_bn"], marks=pytest.mark.long)],
+    ids=["simple_cnn", "cnn_bn"],
+)
 def test_stopped_run_is_closed_and_goes_on_to_the_same_weights(
     network: list[str],
     tmp_path: Path,
@@ -79,6 +83,7 @@ def test_stopped_run_is_closed_and_goes_on_to_the_same_weights(
     assert [(metric.step, metric.value) for metric in history] == list(enumerate(losses, start=1))
 
 
+@pytest.mark.long
 def test_killed_run_is_closed_by_compare_and_gone_on_with_by_train(
     tmp_path: Path, elsewhere: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

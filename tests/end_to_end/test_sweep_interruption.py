@@ -26,6 +26,8 @@ from tests.runner.composed import composed_config
 from tests.runner.doubles import Store
 from tests.runner.stores import make_store
 
+pytestmark = pytest.mark.long
+
 Process = subprocess.Popen[str]
 SERIAL, JOBLIB = "launcher=serial", "launcher=joblib"
 NAMES = [f"lr={rate}" for rate in RATES]
@@ -65,9 +67,9 @@ def as_on_a_terminal(process: Process) -> None:
     ("stop", "launcher"),
     [
         (to_parent, JOBLIB),
-        pytest.param(to_parent, SERIAL, marks=pytest.mark.long),
-        pytest.param(as_on_a_terminal, JOBLIB, marks=pytest.mark.long),
-        pytest.param(as_on_a_terminal, SERIAL, marks=pytest.mark.long),
+        (to_parent, SERIAL),
+        (as_on_a_terminal, JOBLIB),
+        (as_on_a_terminal, SERIAL),
     ],
 )
 def test_stopped_sweep_ends_in_order_and_goes_on_to_the_same_weights(
@@ -96,7 +98,6 @@ def test_stopped_sweep_ends_in_order_and_goes_on_to_the_same_weights(
     assert "was finished" in again.stderr or "from epoch" in again.stderr
 
 
-@pytest.mark.long
 def test_killed_worker_loses_its_own_run_only(outputs: Path, elsewhere: Path, undisturbed: dict[str, str]) -> None:
     process = begin(*words(outputs, JOBLIB), cwd=elsewhere)
     wait_for(lambda: begun(outputs))
@@ -124,7 +125,6 @@ def test_killed_worker_loses_its_own_run_only(outputs: Path, elsewhere: Path, un
 TOO_LARGE = "2000000000000"  # units of the hidden layer: no machine has the memory
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("launcher", [SERIAL, JOBLIB])
 def test_failing_run_is_recorded_with_its_traceback_and_the_others_go_on(
     launcher: str, outputs: Path, elsewhere: Path
@@ -147,7 +147,6 @@ def test_failing_run_is_recorded_with_its_traceback_and_the_others_go_on(
     assert artifacts == {"environment.json", "failure.txt", "train.log"}
 
 
-@pytest.mark.long
 def test_sweeps_that_overlap_share_their_runs(outputs: Path, elsewhere: Path, undisturbed: dict[str, str]) -> None:
     first = begin(*words(outputs, JOBLIB, rates=RATES[:3]), cwd=elsewhere)
     second = begin(*words(outputs, rates=tuple(reversed(RATES[1:]))), cwd=elsewhere)
