@@ -61,7 +61,7 @@ def main(words: list[str] | None = None) -> int:
         help="for each net, batch size and number of threads (default: 14)",
     )
     arguments.add_argument(
-        "--runs", type=_number, default=40, metavar="N", help="tiny runs for the overhead of one (default: 40)"
+        "--runs", type=_count, default=40, metavar="N", help="tiny runs for the overhead of one (default: 40)"
     )
     arguments.add_argument(
         "--output",
@@ -153,6 +153,12 @@ def _number(word: str) -> int:
     if not word.isdecimal() or int(word) < 1:
         raise argparse.ArgumentTypeError(f"needs whole numbers from 1 on, separated by commas, got {word!r}")
     return int(word)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"needs a whole number from 1 on, got {text!r}")
+    return int(text)
 
 
 def _each(text: str, read: Callable[[str], Choice]) -> list[Choice]:

@@ -172,7 +172,7 @@ def test_no_possible_number_of_threads_is_an_error(
         (["--nets", "a,q"], "--nets: there is no net 'q', only a, b, c"),
         (["--nets", ""], "--nets: there is no net '', only a, b, c"),
         (["--parts", "core,nets"], "--parts: there is no part 'nets', only core, sweep"),
-        (["--runs", "0"], "--runs: needs whole numbers from 1 on, separated by commas, got '0'"),
+        (["--runs", "0"], "--runs: needs a whole number from 1 on, got '0'"),
         (["--batches", "64,0"], "--batches: needs whole numbers from 1 on, separated by commas, got '0'"),
         (["--batches", "64 16"], "--batches: needs whole numbers from 1 on, separated by commas, got '64 16'"),
         (["--threads", "1.5"], "--threads: needs whole numbers from 1 on, separated by commas, got '1.5'"),
