@@ -36,9 +36,9 @@ class GridSweeper(Sweeper):
             SweepFailedError: a run has no result.
         """
         # Hydra loads this file at every start, also where only help is asked for.
-        from experiments.sweeps.composer import Composer  # noqa: PLC0415
-        from experiments.sweeps.grid import cells  # noqa: PLC0415
-        from experiments.sweeps.sweep import run_sweep  # noqa: PLC0415
+        from experiments.sweeps.composer import Composer  # noqa: PLC0415  # said above
+        from experiments.sweeps.grid import cells  # noqa: PLC0415  # said above
+        from experiments.sweeps.sweep import run_sweep  # noqa: PLC0415  # said above
 
         words = [f"{key}={'null' if value is None else value}" for key, value in self._params.items()] + list(arguments)
         overrides = OverridesParser.create(config_loader=self._loader).parse_overrides(words)
