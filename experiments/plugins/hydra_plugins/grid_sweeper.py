@@ -12,6 +12,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.config.schema import SweepConfig
+from experiments.config.validation import ConfigError
 
 
 class GridSweeper(Sweeper):
@@ -44,6 +45,9 @@ class GridSweeper(Sweeper):
         overrides = OverridesParser.create(config_loader=self._loader).parse_overrides(words)
         settings = OmegaConf.to_object(self._config.sweep)
         assert isinstance(settings, SweepConfig)
+        for key, value in (("zip", settings.zip), ("exclude", settings.exclude)):
+            if not isinstance(value, list):  # OmegaConf does not check what stands behind ${…}
+                raise ConfigError(f"sweep.{key}={value}: must be a list")
         run_sweep(cells(overrides, Composer(self._compose, self._is_group), settings.zip, settings.exclude))
 
     def _compose(self, words: list[str]) -> DictConfig:

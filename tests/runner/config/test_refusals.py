@@ -68,6 +68,8 @@ CASES: list[tuple[str, str, str]] = [
     # keys taken together
     ("-m seed=1,2 sweep.zip=[seed,optimizer.lrr]", "sweep.zip=[seed,optimizer.lrr]", "optimizer.lrr is not swept"),
     ("-m seed=1,2 optimizer.lr=1,2,3 sweep.zip=[seed,optimizer.lr]", "sweep.zip=[", "optimizer.lr has 3, seed has 2"),
+    ("-m seed=1,2 sweep.zip=${seed}", "sweep.zip=0", "must be a list"),
+    ("-m seed=1,2 sweep.exclude=${model}", "sweep.exclude=", "must be a list"),
     ("-m seed=1,2 sweep.zip=seed,optimizer.lr", "sweep.zip=seed,optimizer.lr", "a list is written [a,b]"),
     # combinations left out
     ("-m seed=1,2 sweep.exclude=[{sead:1}]", "sweep.exclude=[{sead:1}]", "sead is not swept; did you mean seed?"),
