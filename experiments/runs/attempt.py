@@ -7,7 +7,7 @@ anywhere, the next attempt goes on after the last checkpoint and ends with the s
 import logging
 import time
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from math import ceil
@@ -50,9 +50,12 @@ Result = dict[str, Any]
 class Attempt:
     """One attempt. The folder is held for it: nobody else writes there."""
 
-    def __init__(self, config: Config, folder: RunFolder, tracked: TrackedRun, *, in_sweep: bool) -> None:
+    def __init__(
+        self, config: Config, folder: RunFolder, tracked: TrackedRun, *, in_sweep: bool, tags: Mapping[str, str]
+    ) -> None:
         self._config, self._folder, self._tracked = config, folder, tracked
         self._in_sweep = in_sweep  # it has a display of its own, and says itself what came of each run
+        self._own_tags = tags
         self._history = History(folder.history)
 
     def epochs(self) -> int:
@@ -196,7 +199,7 @@ class Attempt:
             raise
 
     def _start_tracking(self, rows: Sequence[Row]) -> None:
-        tags = {"identity": self._folder.identity, "code.sha256": code_digest()}
+        tags = {"identity": self._folder.identity, "code.sha256": code_digest(), **self._own_tags}
         self._tracked.start(tags, leaves(self._shown()), rows)
 
     def _shown(self) -> dict[str, Any]:

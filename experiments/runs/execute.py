@@ -39,8 +39,26 @@ class RunResult:
     was_finished: bool = field(default=False, compare=False)
 
 
+@dataclass(frozen=True)
+class Rerun:
+    """What makes a run a rerun of another.
+
+    Args:
+        of: the MLflow run it repeats, or its identity where no store shows it.
+        number: of its folder.
+    """
+
+    of: str
+    number: int
+
+
 def execute(
-    config: Config, *, name: str | None = None, part: SweepPart | None = None, pause_after: int | None = None
+    config: Config,
+    *,
+    name: str | None = None,
+    part: SweepPart | None = None,
+    pause_after: int | None = None,
+    rerun: Rerun | None = None,
 ) -> RunResult:
     """Carry out a run.
 
@@ -49,19 +67,21 @@ def execute(
         name: in MLflow's list.
         part: of which sweep, if of any.
         pause_after: leave the run after this epoch, to be gone on with; go to its end if not given.
+        rerun: of what, if it is one.
 
     Raises:
         DataError: the data cannot be had.
         KeyboardInterrupt: it was interrupted; it is closed as such, and the same call goes on with it.
     """
-    folder = RunFolder(Path(config.outputs_dir), identity(config))
+    folder = RunFolder(Path(config.outputs_dir), identity(config), rerun.number if rerun else None)
     with held(folder.lock, on_wait=lambda: _log.info("run %s: another process is at it, waiting", folder.identity)):
         tracked = TrackedRun(tracker(config), folder.tracked, name or default_name(config), part)
         if config.force:
             folder.clear()
             tracked.abandon()
         with log_file(folder.log):
-            attempt = Attempt(config, folder, tracked, in_sweep=part is not None)
+            tags = {"rerun.of": rerun.of} if rerun else {}
+            attempt = Attempt(config, folder, tracked, in_sweep=part is not None, tags=tags)
             epochs_before = attempt.epochs()
             summary = folder.summary()
             was_finished = summary is not None

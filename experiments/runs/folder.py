@@ -1,4 +1,7 @@
-"""A run's folder, `<outputs_dir>/runs/<identity>/`: every path in it, and what its files say of the run's state."""
+"""A run's folder, `<outputs_dir>/runs/<identity>/`: every path in it, and what its files say of the run's state.
+
+A rerun has one of its own, `<outputs_dir>/reruns/<identity>-<number>/`: what it is compared with stays as it is.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +16,24 @@ class RunFolder:
 
     outputs_dir: Path
     identity: str
+    rerun: int | None = None  # which one, counted from 1
 
     @property
     def path(self) -> Path:
         """The folder itself."""
-        return self.outputs_dir / "runs" / self.identity
+        if self.rerun is None:
+            return self.outputs_dir / "runs" / self.identity
+        return self.outputs_dir / "reruns" / f"{self.identity}-{self.rerun}"
+
+    @property
+    def source(self) -> Path:
+        """Where the code came from: commit, whether it was changed, and the command line; JSON."""
+        return self.path / "source.json"
+
+    @property
+    def patch(self) -> Path:
+        """What had been changed since that commit, as git writes it; missing if nothing had."""
+        return self.path / "source.patch"
 
     @property
     def config(self) -> Path:
