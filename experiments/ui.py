@@ -19,9 +19,9 @@ import requests
 
 from experiments.command_line import carried_out, parser, tracking_uri
 from experiments.errors import UserError
-from experiments.recorders.abandoned import close_abandoned
 from experiments.recorders.links import links, server_address
 from experiments.recorders.mlflow_client import SETTINGS
+from experiments.recorders.settling import settle_pending
 from experiments.recorders.store import Store
 from experiments.recorders.uri import is_server
 from experiments.terminal import stderr, stdout
@@ -46,7 +46,7 @@ def _serve(uri: str, outputs_dir: Path, port: int) -> None:
     store = Store(uri)
     if store.is_missing():
         raise UserError(f"{uri}: there is no store yet; python -m experiments.train makes one")
-    close_abandoned(store, outputs_dir)
+    settle_pending(uri, outputs_dir)
     pages = links(store)
     if is_server(uri):
         _print_links(server_address(uri), pages)

@@ -4,9 +4,12 @@ Tiny runs are carried out one by one as a serial sweep does it, in a new folder 
 not shown in MLflow: the difference to the one beside it is what tracking takes.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter, process_time
+from unittest.mock import patch
 
 from hydra import compose, initialize_config_dir
 
@@ -17,13 +20,14 @@ from experiments.errors import UserError
 from experiments.pictures.learning_curve import draw_learning_curve
 from experiments.recorders.history import History, Row
 from experiments.recorders.tracked_run import SweepPart, TrackedRun
-from experiments.recorders.tracker import tracker
+from experiments.recorders.uploader import Uploader, uploader
 from experiments.runs.folder import RunFolder
 from experiments.runs.identity import identity
 from experiments.sweeps.grid import Cell
 from experiments.sweeps.task import Task, carry_out
 
 EPOCHS = 2
+_SWEEP = "000000000000"
 _TINY = [
     "data=synthetic",
     "data.train_size=24",
@@ -74,22 +78,21 @@ def measure_overhead(folder: Path, runs: int) -> Overhead:
         UserError: a run failed, or could not be tracked.
     """
     config = _tiny_config(folder)
-    parent = TrackedRun(tracker(config), folder / "tracked.json", "sweep", None)
-    parent.start({}, {}, [])
-    if parent.run_id is None:
-        raise UserError(f"{config.tracking.uri}: cannot be used, so there is nothing to measure")
-    shown, hidden = (SweepPart("benchmark", run_id, "") for run_id in (parent.run_id, None))
+    sweep = TrackedRun(uploader(config.tracking.uri, folder), config.tracking.experiment, _sweep(folder), "sweep", None)
+    sweep.begin({"sweep.id": _SWEEP}, {}, [], [])
     overhead = Overhead()
     for number in range(runs + 1):
-        pair = {part: replace(config, seed=2 * number + place) for place, part in enumerate((shown, hidden))}
-        order = (shown, hidden) if number % 2 else (hidden, shown)
-        seconds = {part: _besides_training(pair[part], part) for part in order}
+        pair = {tracked: replace(config, seed=2 * number + tracked) for tracked in (False, True)}
+        order = (True, False) if number % 2 else (False, True)
+        seconds = {tracked: _besides_training(pair[tracked], tracked=tracked) for tracked in order}
         if number:
-            total, processor = seconds[shown]
+            total, processor = seconds[True]
             overhead.total.append(total)
             overhead.processor.append(processor)
-            overhead.tracking.append(total - seconds[hidden][0])
-            overhead.pictures.append(_drawing(_rows(pair[shown]), folder))
+            overhead.tracking.append(total - seconds[False][0])
+            overhead.pictures.append(_drawing(_rows(pair[True]), folder))
+    sweep.end("FINISHED", {}, {}, [])
+    sweep.close()
     return overhead
 
 
@@ -99,16 +102,30 @@ def _tiny_config(folder: Path) -> Config:
         return typed(compose("config", [*_TINY, f"outputs_dir={folder}"]))
 
 
-def _besides_training(config: Config, part: SweepPart) -> tuple[float, float]:
+def _besides_training(config: Config, *, tracked: bool) -> tuple[float, float]:
     """Carry out a run, and return how long that took without its epochs, by the clock and on the processor."""
     cell = Cell(f"seed={config.seed}", {"seed": f"{config.seed}"}, config)
     begun, computed = perf_counter(), process_time()
-    report = carry_out(Task(cell, part))
+    with nullcontext() if tracked else _untracked():
+        report = carry_out(Task(cell, SweepPart(_SWEEP, "")))
     seconds, processor = perf_counter() - begun, process_time() - computed
     if report.failed or report.warnings:
         raise UserError(f"a run of the benchmark: {[*report.warnings, report.line][0]}")
     training = sum(row.metrics["time/epoch_s"] for row in _rows(config))
     return seconds - training, processor - training
+
+
+def _sweep(folder: Path) -> Path:
+    made = folder / "sweeps" / _SWEEP
+    made.mkdir(parents=True, exist_ok=True)
+    return made
+
+
+@contextmanager
+def _untracked() -> Iterator[None]:
+    """Let no run be uploaded in this context."""
+    with patch.object(Uploader, "show"), patch.object(Uploader, "release"):
+        yield
 
 
 def _rows(config: Config) -> list[Row]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from experiments.comparison.comparison import Comparison
-from experiments.recorders.book import book_key, entries
+from experiments.recorders.book import book_key, entries, place_of
 from experiments.recorders.links import children_page, compare_page, server_address
 from experiments.runs.folder import RunFolder
 
@@ -37,13 +37,11 @@ class TrackedSweep:
 def tracked_sweep(comparison: Comparison) -> TrackedSweep | None:
     """Read in the folders where the sweep was shown last; None if nowhere."""
     for place, entry in reversed(entries(comparison.folder.tracked).items()):
-        if place.count("|") < 2:  # damaged
-            continue
-        uri, experiment, _ = place.rsplit("|", 2)
+        uri, experiment, _ = place_of(place) or ("", "", "")
         key = book_key(uri, experiment, comparison.folder.sweep_id)
         folders = [RunFolder(comparison.folder.outputs_dir, run.identity) for run in comparison.runs]
-        children = [entries(folder.tracked).get(key, {}).get("run_id") for folder in folders]
-        known = [run_id for run_id in children if run_id]
-        if known and entry.get("run_id") and entry.get("experiment_id"):
-            return TrackedSweep(uri, entry["experiment_id"], entry["run_id"], known)
+        children = [entries(folder.tracked).get(key) for folder in folders]
+        known = [child.run_id for child in children if child is not None and child.run_id]
+        if known and entry.run_id and entry.experiment_id:
+            return TrackedSweep(uri, entry.experiment_id, entry.run_id, known)
     return None

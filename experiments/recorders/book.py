@@ -1,32 +1,131 @@
-"""The book of a run or a sweep, `tracked.json` in its folder: which MLflow runs show it, in which stores.
+"""The book of a run or a sweep, `tracked.json` in its folder: what tracking stores are to show of it, and what they do.
 
-It has an entry for each store, experiment and sweep. `TrackedRun` writes it; a damaged one counts as empty.
+It has an entry for each store, experiment and sweep. Only the process that holds the folder's lock writes it. A damaged
+entry counts as none.
 """
 
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from experiments.files import read_json
+from experiments.files import read_json, write_json
 
-Entry = dict[str, Any]
+Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
+_STATUSES = ("RUNNING", "FINISHED", "FAILED", "KILLED")
+
+BOOK = "tracked.json"  # its name in every folder
+
+
+@dataclass
+class Entry:
+    """What one MLflow run is to show, and what it shows.
+
+    Attributes:
+        name: in MLflow's list.
+        tags: all of them.
+        params: all of them, as texts.
+        metrics: what is known at the end, beside the history's rows; of the last epoch.
+        files: names in the folder, those that exist are shown.
+        status: of the run.
+        begun_ms: when it was, in ms since 1970; `ended_ms` likewise, None before the end.
+        revision: counts the changes of all the above; `shown` is the one that the store shows.
+        run_id: of the MLflow run, once it is known, in `experiment_id`.
+        asked: whether a store was asked for the MLflow run; without a `run_id` the answer was lost.
+        asked_twice: whether that happened, so that there may be two.
+        epochs: how many of the history's rows the store shows at the least, `sent` how many at the most.
+        uploaded: when the files were last changed that the store has, in ns.
+        replaced: MLflow runs that showed this run and shall no longer be RUNNING.
+    """
+
+    name: str
+    tags: dict[str, str]
+    params: dict[str, str]
+    begun_ms: int
+    metrics: dict[str, float] = field(default_factory=dict)
+    files: list[str] = field(default_factory=list)
+    status: Status = "RUNNING"
+    ended_ms: int | None = None
+    revision: int = 1
+    shown: int = 0
+    run_id: str | None = None
+    experiment_id: str | None = None
+    asked: bool = False
+    asked_twice: bool = False
+    epochs: int = 0
+    sent: int = 0
+    uploaded: dict[str, int] = field(default_factory=dict)
+    replaced: list[str] = field(default_factory=list)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the store shows all of the run, its end included."""
+        return self.shown == self.revision and self.status != "RUNNING"
 
 
 def book_key(uri: str, experiment: str, sweep_id: str) -> str:
-    """Under which key a book has what shows a run in this store, as one of this sweep's; "" where it is of none."""
+    """Under which key a book has what shows a run in this store, as one of this sweep's; "" where it is of none.
+
+    >>> book_key("sqlite:///a.db", "cnn", "")
+    'sqlite:///a.db|cnn|'
+    """
     return "|".join([uri, experiment, sweep_id])
+
+
+def place_of(key: str) -> tuple[str, str, str] | None:
+    """Store, experiment and sweep of a key; None if it is damaged.
+
+    >>> place_of("sqlite:///a.db|cnn|")
+    ('sqlite:///a.db', 'cnn', '')
+    """
+    parts = key.rsplit("|", 2)
+    return (parts[0], parts[1], parts[2]) if len(parts) == 3 else None
 
 
 def entries(book: Path) -> dict[str, Entry]:
     """What is noted, by key, in the order in which it first was."""
-    return {key: entry for key, entry in (read_json(book) or {}).items() if isinstance(entry, dict)}
+    read = {key: _entry(content) for key, content in (read_json(book) or {}).items()}
+    return {key: entry for key, entry in read.items() if entry is not None and place_of(key) is not None}
+
+
+def write_entry(book: Path, key: str, entry: Entry) -> None:
+    """Note what has changed; other entries stay."""
+    write_json(book, (read_json(book) or {}) | {key: asdict(entry)})
 
 
 def run_ids(book: Path) -> list[str]:
     """The ids of all MLflow runs that are noted."""
-    return [entry["run_id"] for entry in entries(book).values() if isinstance(entry.get("run_id"), str)]
+    noted = (read_json(book) or {}).values()
+    ids = [entry.get("run_id") for entry in noted if isinstance(entry, dict)]
+    return [run_id for run_id in ids if isinstance(run_id, str)]
 
 
-def open_times(entry: Entry) -> list[int]:
-    """When the MLflow runs were begun that the store may show as RUNNING, in ms since 1970."""
-    times = entry.get("open")
-    return [begun_ms for begun_ms in times if isinstance(begun_ms, int)] if isinstance(times, list) else []
+def _entry(content: object) -> Entry | None:
+    """An entry, if it is whole: every value of its type."""
+    if not isinstance(content, dict):
+        return None
+    try:
+        entry = Entry(**content)
+    except TypeError:
+        return None
+    return entry if _is_whole(entry) else None
+
+
+def _is_whole(entry: Entry) -> bool:
+    texts: tuple[Mapping[Any, Any], ...] = (entry.tags, entry.params)
+    numbers: tuple[Mapping[Any, Any], ...] = (entry.metrics, entry.uploaded)
+    mappings = all(isinstance(mapping, dict) for mapping in (*texts, *numbers))
+    lists = all(isinstance(value, list) for value in (entry.files, entry.replaced))
+    counts = (entry.begun_ms, entry.revision, entry.shown, entry.epochs, entry.sent)
+    return (
+        mappings
+        and lists
+        and isinstance(entry.name, str)
+        and entry.status in _STATUSES
+        and all(isinstance(text, str) for mapping in texts for text in mapping.values())
+        and all(isinstance(number, int | float) for mapping in numbers for number in mapping.values())
+        and all(isinstance(name, str) for name in (*entry.files, *entry.replaced))
+        and all(isinstance(count, int) for count in counts)
+        and isinstance(entry.ended_ms, int | None)
+        and all(isinstance(value, str | None) for value in (entry.run_id, entry.experiment_id))
+    )

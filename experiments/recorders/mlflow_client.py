@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from socket import gaierror
 from types import ModuleType
 from typing import TYPE_CHECKING, TypeAlias
 
 from filelock import FileLock
-from requests import RequestException
+from requests import RequestException, Timeout
 
 from experiments.errors import UserError
 from experiments.interruption import undisturbed
@@ -30,8 +31,7 @@ Client: TypeAlias = "MlflowClient"
 _PATIENCE = 120.0  # seconds to wait for another process that makes the store ready
 
 SETTINGS = {
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # by default an unreachable server blocks each call for minutes
-    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # whoever asks tries again, and knows what may have been done twice
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "1",
@@ -73,6 +73,7 @@ def mlflow() -> ModuleType:
         import_module("mlflow.entities")
     for chatty in ("mlflow", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # what it warns of becomes an error here
     return module
 
 
@@ -94,8 +95,19 @@ def translated(uri: str) -> Iterator[None]:
     try:
         yield
     except _store_errors() as error:
-        first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise TrackerError(f"tracking.uri={public(uri)}: {public(first_line)}") from error
+        raise TrackerError(f"tracking.uri={public(uri)}: {_reason(error)}") from error
+
+
+def _reason(error: BaseException) -> str:
+    """Why a store fails, in a line: of a server that cannot be reached, what the network says."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, Timeout):
+            return f"did not answer within {os.environ['MLFLOW_HTTP_REQUEST_TIMEOUT']} s"
+        if isinstance(cause, ConnectionError | gaierror) and cause.strerror:
+            return f"cannot be reached: {cause.strerror}"
+        cause = cause.__cause__ or cause.__context__
+    return public(str(error).splitlines()[0]) if str(error) else type(error).__name__
 
 
 @cache

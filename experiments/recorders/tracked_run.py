@@ -1,164 +1,154 @@
-"""A run as MLflow shows it: a view of the history that can be made again at any time.
+"""A run, or a sweep, as a tracking store is to show it: begun, row by row, ended.
 
-A store that fails costs one warning and nothing else: the history goes on, and the next command that meets the run
-uploads what is missing.
+Nothing here waits for a store before the end. What is to be shown is written into the book first, see
+`experiments.recorders.view`; uploading happens in the background.
 """
 
-import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from experiments.files import write_json
-from experiments.interruption import undisturbed
-from experiments.recorders.book import Entry, book_key, entries, open_times
+from experiments.recorders.book import BOOK, Entry, Status, book_key, entries
 from experiments.recorders.history import Row
-from experiments.recorders.mlflow_client import TrackerError
-from experiments.recorders.tracker import Status, Tracker
+from experiments.recorders.uploader import Uploader
 from experiments.recorders.uri import public
+from experiments.recorders.view import View, forget_run, now_ms
 
-_log = logging.getLogger(__name__)
+_SOURCE = {"mlflow.source.name": "experiments.train", "mlflow.source.type": "LOCAL"}
 
 
 @dataclass(frozen=True)
 class SweepPart:
-    """What makes a run one of a sweep's: the sweep's id, its run in MLflow, and what sets this run apart."""
+    """What makes a run one of a sweep's: the sweep's id, and what sets this run apart."""
 
     sweep_id: str
-    parent: str | None
     overrides: str
 
 
 class TrackedRun:
-    """One run in one store.
+    """One run in one store. The folder is held for it.
 
     Args:
-        tracker: the store and experiment.
-        book: the file that remembers which MLflow runs show this run.
+        uploader: to the store.
+        experiment: name.
+        folder: of the run or sweep; its book remembers which MLflow runs show it.
         name: shown in MLflow's list.
         part: of which sweep, if of any; each sweep shows all its runs, also those that were finished before.
     """
 
-    def __init__(self, tracker: Tracker, book: Path, name: str, part: SweepPart | None) -> None:
-        self._tracker, self._book, self._name, self._part = tracker, book, name, part
-        self._key = book_key(public(tracker.uri), tracker.experiment, part.sweep_id if part else "")
-        self._lost = part is not None and part.parent is None  # the sweep could not be shown: not without its parent
-        self.run_id: str | None = self._entry().get("run_id")
+    def __init__(self, uploader: Uploader, experiment: str, folder: Path, name: str, part: SweepPart | None) -> None:
+        self._uploader, self._experiment, self._folder, self._name = uploader, experiment, folder, name
+        self._part = part
+        self._key = book_key(public(uploader.uri), experiment, part.sweep_id if part else "")
+        self._view: View | None = None
+        self._anew = False
+        self._begun = time.monotonic()
+
+    @property
+    def run_id(self) -> str | None:
+        """The MLflow run, once it is known."""
+        if self._view is not None:
+            return self._view.run_id
+        entry = self._entry()
+        return entry.run_id if entry else None
 
     @property
     def complete(self) -> bool:
         """Whether the store already shows all of the run, its end included."""
-        return bool(self._entry().get("complete"))
+        entry = self._entry()
+        return entry is not None and entry.complete and not self._anew
 
-    def start(self, tags: Mapping[str, str], params: Mapping[str, Any], rows: Sequence[Row]) -> None:
+    @property
+    def is_begun(self) -> bool:
+        """Whether it is to be shown at all by now."""
+        return self._view is not None
+
+    def begin_anew(self) -> None:
+        """Leave the view of an earlier attempt as it is, closed, and make a new one."""
+        self._anew = True
+
+    def begin(
+        self, tags: Mapping[str, str], params: Mapping[str, Any], rows: Sequence[Row], files: Sequence[Path]
+    ) -> None:
         """Show the run as RUNNING, with the rows it already has; an earlier view of it is taken up again."""
-        self._try(lambda: self._start(tags, params, rows))
+        part = self._part
+        if part is not None:
+            tags = {**tags, "sweep.id": part.sweep_id, "sweep.overrides": part.overrides}
+        tags, texts = {**tags, **_SOURCE}, {key: str(value) for key, value in params.items()}
+        entry = self._entry() or Entry(self._name, {}, {}, now_ms())
+        self._view = View(self._folder, self._key, entry, rows)
 
-    def log_tags(self, tags: Mapping[str, str]) -> None:
-        """Show what was learned of the run after its start."""
-        self._try(lambda: self._tracker.log_tags(self._known_run_id(), tags))
+        def begun(entry: Entry) -> None:
+            if self._anew or entry.sent > len(rows):  # MLflow forgets no epoch, so it needs another run
+                forget_run(entry)
+            entry.tags, entry.params = {**entry.tags, **tags}, texts | entry.params
+            entry.files, entry.status, entry.ended_ms = _names(entry.files, files), "RUNNING", None
 
-    def log_row(self, row: Row) -> None:
-        """Show one more epoch."""
-        self._try(lambda: self._log_row(row))
+        self._view.change(begun)
+        self._uploader.show(self._view, self._experiment)
 
-    def finish(self, status: Status, tags: Mapping[str, str], final: Sequence[Row], files: Sequence[Path]) -> None:
-        """Show the run's end, its final metrics and its files; nothing where it never began."""
-        if self.run_id is not None:
-            self._try(lambda: self._finish(status, tags, final, files))
-
-    def attach(self, tags: Mapping[str, str], files: Sequence[Path]) -> None:
-        """Add to a run that has ended; nothing where it never began."""
-        if self.run_id is not None:
-            self._try(lambda: self._attach(tags, files))
-
-    def process_is_gone(self) -> None:
-        """Show that the run was interrupted. The book is left to whoever may have the run by now."""
-        if self.run_id is not None and not self.complete:
-            self._try(lambda: self._interrupted(self._known_run_id()))
-
-    def abandon(self) -> None:
-        """Leave the view of an earlier attempt as it is, closed; the next start makes a new one."""
-        if self.run_id is not None and not self.complete:
-            self.finish("KILLED", {"outcome": "interrupted"}, [], [])
-        self.run_id = None
-        self._remember(epochs=0)
-
-    def _start(self, tags: Mapping[str, str], params: Mapping[str, Any], rows: Sequence[Row]) -> None:
-        if self.run_id is None or not self._taken_up(self.run_id, len(rows)):
-            part = self._part
-            if part is not None:
-                tags = {**tags, "sweep.id": part.sweep_id, "sweep.overrides": part.overrides}
-            parent = part.parent if part else None
-            self.run_id = None
-            begun_ms = round(time.time() * 1000)
-            self._opening(begun_ms)
-            self.run_id = self._tracker.create(self._name, tags=tags, begun_ms=begun_ms, parent=parent)
-        self._remember(epochs=len(rows), experiment_id=self._tracker.open())
-        self._tracker.log_params(self.run_id, params)
-        self._tracker.log_rows(self.run_id, rows)
-
-    def _taken_up(self, run_id: str, epochs: int) -> bool:
-        """Go on with the MLflow run that showed the last attempt, unless it shows epochs that were lost since."""
-        self._opening(self._entry().get("begun_ms", 0))
-        if not self._tracker.resume(run_id):
+    def go_on(self, rows: Sequence[Row]) -> bool:
+        """Go on showing a run that has finished; False if it was not to be shown here."""
+        entry = self._entry()
+        if entry is None or entry.status != "FINISHED":
             return False
-        if self._entry().get("epochs", 0) > epochs:
-            self._interrupted(run_id)
-            self._closed()
-            return False
+        self._view = View(self._folder, self._key, entry, rows)
+        self._uploader.show(self._view, self._experiment)
         return True
 
-    def _log_row(self, row: Row) -> None:
-        self._remember(epochs=row.epoch)
-        self._tracker.log_rows(self._known_run_id(), [row])
+    def tag(self, tags: Mapping[str, str]) -> None:
+        """Show what was learned of the run after its start."""
 
-    def _interrupted(self, run_id: str) -> None:
-        self._tracker.log_tags(run_id, {"outcome": "interrupted"})
-        self._tracker.finish(run_id, "KILLED")
+        def tagged(entry: Entry) -> None:
+            entry.tags = {**entry.tags, **tags}
 
-    def _attach(self, tags: Mapping[str, str], files: Sequence[Path]) -> None:
-        self._tracker.log_tags(self._known_run_id(), tags)
-        self._tracker.log_files(self._known_run_id(), files)
+        self._change(tagged)
 
-    def _finish(self, status: Status, tags: Mapping[str, str], final: Sequence[Row], files: Sequence[Path]) -> None:
-        run_id = self._known_run_id()
-        self._tracker.log_rows(run_id, final)
-        self._tracker.log_tags(run_id, tags)
-        self._tracker.log_files(run_id, files)
-        self._tracker.finish(run_id, status)
-        self._closed(complete=status == "FINISHED")
+    def row(self, row: Row) -> None:
+        """Show one more epoch."""
+        if self._view is not None:
+            self._view.add_row(row)
+            self._uploader.wake()
 
-    def _known_run_id(self) -> str:
-        assert self.run_id is not None, "start comes first"
-        return self.run_id
+    def replace_rows(self, rows: Sequence[Row]) -> None:
+        """Show these rows in the place of those that were there."""
+        if self._view is not None:
+            self._view.begin_anew(rows)
+            self._uploader.wake()
 
-    def _try(self, action: Callable[[], None]) -> None:
-        if self._lost:
-            return
-        with undisturbed():  # a call that is cut off leaves the database locked, and the run could not be closed
-            try:
-                action()
-            except TrackerError as error:
-                self._lost = True
-                _log.warning("%s\nMLflow misses this run for now; the same command again will upload it.", error)
+    def end(self, status: Status, tags: Mapping[str, str], metrics: Mapping[str, float], files: Sequence[Path]) -> None:
+        """Show the run's end, its final metrics and its files; nothing where it never began."""
 
-    def _entry(self) -> Entry:
-        return entries(self._book).get(self._key, {})
+        def ended(entry: Entry) -> None:
+            entry.tags, entry.metrics = {**entry.tags, **tags}, dict(metrics)
+            entry.files, entry.status = _names(entry.files, files), status
+            entry.ended_ms = max(now_ms(), entry.begun_ms)  # the clock may have been set back
 
-    def _opening(self, begun_ms: int) -> None:
-        """Note what the store is about to show as RUNNING: should its answer never come, it can still be closed."""
-        self._remember(begun_ms=begun_ms, open=sorted({*open_times(self._entry()), begun_ms}))
+        self._change(ended)
 
-    def _closed(self, **known: Any) -> None:
-        """Note that the store shows the run's end."""
-        entry = self._entry()
-        others = [begun_ms for begun_ms in open_times(entry) if begun_ms != entry.get("begun_ms")]
-        self._remember(open=others, **known)
+    def attach(self, tags: Mapping[str, str], files: Sequence[Path]) -> None:
+        """Add to a run that has ended."""
 
-    def _remember(self, **known: Any) -> None:
-        """Note what the store shows: which run, how many epochs at the most, whether all, what may be RUNNING."""
-        entry = {**self._entry(), "run_id": self.run_id, "complete": False, **known}
-        write_json(self._book, entries(self._book) | {self._key: entry})
+        def attached(entry: Entry) -> None:
+            entry.tags, entry.files = {**entry.tags, **tags}, _names(entry.files, files)
+
+        self._change(attached)
+
+    def close(self) -> None:
+        """Wait a while for the store to show all of it, and leave the rest to the next command."""
+        if self._view is not None:
+            self._uploader.release(self._view, time.monotonic() - self._begun)
+
+    def _change(self, change: Callable[[Entry], None]) -> None:
+        if self._view is not None:
+            self._view.change(change)
+            self._uploader.wake()
+
+    def _entry(self) -> Entry | None:
+        return entries(self._folder / BOOK).get(self._key)
+
+
+def _names(known: Sequence[str], files: Sequence[Path]) -> list[str]:
+    return list(dict.fromkeys([*known, *(file.name for file in files)]))

@@ -6,16 +6,15 @@ It knows no training. Rows carry their own timestamps: uploading a row twice cha
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
 
-from experiments.config.schema import Config
-from experiments.recorders.abandoned import close_abandoned
+from experiments.recorders.book import Status
 from experiments.recorders.history import Row
 from experiments.recorders.mlflow_client import Client, TrackerError, mlflow, one_at_a_time, translated
 from experiments.recorders.store import Store
 from experiments.recorders.uri import is_server, public
 
-Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
+_METRICS, _PARAMS = 1000, 100  # the most that a call takes
+_PARENT = "mlflow.parentRunId"
 
 
 class Tracker:
@@ -25,6 +24,8 @@ class Tracker:
         uri: of the store, as MLflow writes it; a relative SQLite path is read from the current folder.
         experiment: name, created if missing.
         outputs_dir: where runs write. Files go to its folder `artifacts`, if the store is a database on this machine.
+
+    Every method raises TrackerError where the store cannot be reached or refuses.
     """
 
     def __init__(self, uri: str, experiment: str, outputs_dir: Path) -> None:
@@ -35,76 +36,91 @@ class Tracker:
         self._experiment_id: str | None = None
 
     def open(self) -> str:
-        """Make the store and the experiment ready, close what was abandoned, and return the experiment's id."""
+        """Make the store and the experiment ready, and return the experiment's id."""
         if self._experiment_id is None:
             client = self._store.client
             with translated(self.uri), one_at_a_time(self.uri):
                 self._experiment_id = self._find_or_create_experiment(client)
-            close_abandoned(self._store, self._outputs_dir)
         return self._experiment_id
 
-    @property
-    def _client(self) -> Client:
-        self.open()
-        return self._store.client
+    def forget(self) -> None:
+        """Take nothing for granted any more: a server that failed may come back as another."""
+        self._experiment_id = None
 
     def create(self, name: str, *, tags: Mapping[str, str], begun_ms: int, parent: str | None = None) -> str:
         """Create a run, RUNNING, and return its id."""
         experiment_id = self.open()
-        tags = {**tags, "mlflow.source.name": "experiments.train", "mlflow.source.type": "LOCAL"}
-        if parent is not None:
-            tags["mlflow.parentRunId"] = parent
         with translated(self.uri):
-            return str(self._client.create_run(experiment_id, begun_ms, tags, run_name=name).info.run_id)
+            run = self._client.create_run(experiment_id, begun_ms, {**tags, **_parent(parent)}, run_name=name)
+            return str(run.info.run_id)
 
-    def log_params(self, run_id: str, params: Mapping[str, Any]) -> None:
-        """Log the parameters that are not there yet; MLflow lets none be changed."""
-        with translated(self.uri):
-            param = mlflow().entities.Param
-            missing = params.keys() - self._client.get_run(run_id).data.params.keys()
-            self._client.log_batch(run_id, params=[param(key, str(params[key])) for key in sorted(missing)])
+    def created(self, *, tags: Mapping[str, str], begun_ms: int, parent: str | None) -> list[str]:
+        """The ids of the runs that were created with these words."""
+        experiment_id = self.open()
+        wanted = {**tags, **_parent(parent)}.items()
+        found = self._store.search(f"attributes.start_time = {begun_ms}", [experiment_id])
+        return [run.run_id for run in found if wanted <= run.tags.items()]
 
-    def resume(self, run_id: str) -> bool:
-        """Set an earlier run RUNNING again; False if the store has it no more."""
+    def params(self, run_id: str) -> set[str] | None:
+        """The names of the parameters that a run shows; None if the store has the run no more."""
         self.open()
         with translated(self.uri):
             try:
-                if self._client.get_run(run_id).info.lifecycle_stage != "active":
-                    return False
+                run = self._client.get_run(run_id)
             except mlflow().exceptions.MlflowException as error:
                 if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-                    return False
+                    return None
                 raise
-            self._client.update_run(run_id, status="RUNNING")
-        return True
+            return set(run.data.params) if run.info.lifecycle_stage == "active" else None
 
-    def log_rows(self, run_id: str, rows: Sequence[Row]) -> None:
-        """Log the metrics of epochs, step = epoch."""
-        metrics = [(key, value, row) for row in rows for key, value in row.metrics.items()]
+    def log(self, run_id: str, *, params: Mapping[str, str], tags: Mapping[str, str], rows: Sequence[Row]) -> None:
+        """Log parameters, tags, and the metrics of epochs, step = epoch; in one call where they fit: each is a
+        transaction, and waits for the disk.
+        """
+        entities = mlflow().entities
+        metrics = [
+            entities.Metric(key, value, row.timestamp_ms, row.epoch)
+            for row in rows
+            for key, value in row.metrics.items()
+        ]
+        texts = [entities.Param(key, value) for key, value in sorted(params.items())]
+        marks = [entities.RunTag(key, value) for key, value in tags.items()]
         with translated(self.uri):
-            metric = mlflow().entities.Metric
-            for start in range(0, len(metrics), 1000):  # the most a call takes
-                part = metrics[start : start + 1000]
-                self._client.log_batch(run_id, [metric(k, v, row.timestamp_ms, row.epoch) for k, v, row in part])
+            calls = max(1, -(-len(metrics) // _METRICS), -(-len(texts) // _PARAMS), -(-len(marks) // _PARAMS))
+            for call in range(calls):
+                self._client.log_batch(
+                    run_id,
+                    metrics[call * _METRICS : (call + 1) * _METRICS],
+                    texts[call * _PARAMS : (call + 1) * _PARAMS],
+                    marks[call * _PARAMS : (call + 1) * _PARAMS],
+                )
 
-    def log_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
-        """Set tags."""
-        if tags:
-            with translated(self.uri):
-                tag = mlflow().entities.RunTag  # in one call: each is a transaction, and waits for the disk
-                self._client.log_batch(run_id, tags=[tag(key, value) for key, value in tags.items()])
-
-    def log_files(self, run_id: str, files: Sequence[Path]) -> None:
-        """Upload files as artifacts; one that does not exist is left out."""
+    def log_file(self, run_id: str, file: Path) -> None:
+        """Upload a file as an artifact."""
         with translated(self.uri):
-            for file in files:
-                if file.exists():
-                    self._client.log_artifact(run_id, str(file))
+            self._client.log_artifact(run_id, str(file))
 
-    def finish(self, run_id: str, status: Status) -> None:
-        """End a run with this status."""
+    def set_status(self, run_id: str, status: Status, ended_ms: int | None) -> None:
+        """Say that a run is RUNNING, or how and when it ended."""
         with translated(self.uri):
-            self._client.set_terminated(run_id, status)
+            if status == "RUNNING":
+                self._client.update_run(run_id, status=status)
+            else:
+                self._client.set_terminated(run_id, status, ended_ms)
+
+    def interrupt(self, run_id: str) -> None:
+        """End a run that is RUNNING and that nobody works at any more, if it is there."""
+        if self.params(run_id) is not None and self._store.is_running(run_id):
+            self._store.interrupt(run_id)
+
+    def delete(self, run_id: str) -> None:
+        """Delete a run that was created twice."""
+        with translated(self.uri):
+            self._client.delete_run(run_id)
+
+    @property
+    def _client(self) -> Client:
+        return self._store.client
 
     def _find_or_create_experiment(self, client: Client) -> str:
         found = client.get_experiment_by_name(self.experiment)
@@ -123,9 +139,11 @@ class Tracker:
         return None if is_server(self.uri) else folder.as_uri()
 
 
-def tracker(config: Config) -> Tracker:
-    """The tracker of a run's store and experiment, one a process: opening a store is slow."""
-    return _tracker(config.tracking.uri, config.tracking.experiment, Path(config.outputs_dir))
+def _parent(run_id: str | None) -> dict[str, str]:
+    return {} if run_id is None else {_PARENT: run_id}
 
 
-_tracker = cache(Tracker)
+@cache
+def tracker(uri: str, experiment: str, outputs_dir: Path) -> Tracker:
+    """The tracker of a store and experiment, one a process: opening a store is slow."""
+    return Tracker(uri, experiment, outputs_dir)

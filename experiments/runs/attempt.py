@@ -22,6 +22,7 @@ from experiments.data.dataset import Dataset
 from experiments.files import write_json, write_whole
 from experiments.pictures.augmentation import draw_augmentation
 from experiments.pictures.learning_curve import draw_learning_curve
+from experiments.recorders.book import Status
 from experiments.recorders.history import History, Row, best
 from experiments.recorders.tracked_run import TrackedRun
 from experiments.recorders.uri import public
@@ -77,7 +78,7 @@ class Attempt:
             data_digest = dataset.digest()
             network = summary(model, self._config.data.image_shape())
             costs = {"model.parameters": network.parameters, "model.multiply_adds": network.multiply_adds}
-            self._tracked.log_tags({"data.sha256": data_digest, **{key: str(count) for key, count in costs.items()}})
+            self._tracked.tag({"data.sha256": data_digest, **{key: str(count) for key, count in costs.items()}})
             _log.info(opening_line(self._folder, dataset, network))
             self._show_network(network, log=not (self._in_sweep or rows))
             self._draw_augmentation(dataset)
@@ -93,7 +94,7 @@ class Attempt:
                 **costs,
             }
             if outcome == PAUSED:
-                self._tracked.finish("KILLED", {"outcome": "interrupted"}, [], [self._folder.log])
+                self._end_early("KILLED", "interrupted")
                 return result
             draw_learning_curve(rows, f"run {self._folder.identity} ({outcome})", self._folder.learning_curve)
             self._finish_tracking(rows, result)
@@ -104,7 +105,7 @@ class Attempt:
         """Show a finished run in a store that does not show all of it yet."""
         if not self._tracked.complete:
             rows = self._history.rows()
-            with self._closed_if_stopped():
+            if not self._tracked.go_on(rows):
                 self._start_tracking(rows)
                 self._finish_tracking(rows, result)
 
@@ -145,7 +146,7 @@ class Attempt:
                 rows.append(row)
                 self._history.append(row)
                 save_checkpoint(self._folder.checkpoint, model, optimizer, result.epoch)
-                self._tracked.log_row(row)
+                self._tracked.row(row)
                 _log.info(epoch_line(result, plan.epochs))
         except DivergedError as error:
             _log.log(logging.INFO if self._in_sweep else logging.WARNING, "diverged: %s", error)
@@ -186,21 +187,25 @@ class Attempt:
         try:
             yield
         except KeyboardInterrupt:
-            self._tracked.finish("KILLED", {"outcome": "interrupted"}, [], [self._folder.environment, self._folder.log])
+            self._end_early("KILLED", "interrupted")
             _log.warning("interrupted; the same command goes on after the last epoch")
             raise
         except BaseException:  # recorded and raised again, whatever it is
             with suppress(OSError):  # the disk may be what failed
                 write_whole(self._folder.failure, traceback.format_exc())
-            if self._tracked.run_id is None:  # it failed before it was shown
+            if not self._tracked.is_begun:  # it failed before it was shown
                 self._start_tracking([])
-            files = [self._folder.environment, self._folder.failure, self._folder.log]
-            self._tracked.finish("FAILED", {"outcome": "failed"}, [], files)
+            self._end_early("FAILED", "failed")
             raise
 
     def _start_tracking(self, rows: Sequence[Row]) -> None:
         tags = {"identity": self._folder.identity, "code.sha256": code_digest(), **self._own_tags}
-        self._tracked.start(tags, leaves(self._shown()), rows)
+        files = [self._folder.config, self._folder.environment, self._folder.source, self._folder.patch]
+        self._tracked.begin(tags, leaves(self._shown()), rows, files)
+
+    def _end_early(self, status: Status, outcome: str) -> None:
+        files = [self._folder.environment, self._folder.failure, self._folder.history, self._folder.log]
+        self._tracked.end(status, {"outcome": outcome}, {}, files)
 
     def _shown(self) -> dict[str, Any]:
         """The configuration as it may be shown: what opens the tracking server stays out of it."""
@@ -209,8 +214,7 @@ class Attempt:
 
     def _finish_tracking(self, rows: Sequence[Row], result: Result) -> None:
         folder = self._folder
-        last = [replace(rows[-1], metrics=best(rows))] if rows else []
         tags = {key: str(result[key]) for key in _TAGS}
         described = [folder.config, folder.environment, folder.network, folder.history]
         files = [*described, folder.learning_curve, folder.augmentation, folder.log]
-        self._tracked.finish("FINISHED", tags, last, files)
+        self._tracked.end("FINISHED", tags, best(rows) if rows else {}, files)

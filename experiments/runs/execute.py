@@ -1,5 +1,6 @@
 """A run, from its configuration to its result: skipped if it is finished, gone on with if it was stopped."""
 
+import contextlib
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 from experiments.config.schema import Config
 from experiments.lock import held
 from experiments.recorders.tracked_run import SweepPart, TrackedRun
-from experiments.recorders.tracker import tracker
+from experiments.recorders.uploader import uploader
 from experiments.runs.attempt import Attempt
 from experiments.runs.folder import RunFolder
 from experiments.runs.identity import identity
@@ -75,11 +76,13 @@ def execute(
     """
     folder = RunFolder(Path(config.outputs_dir), identity(config), rerun.number if rerun else None)
     with held(folder.lock, on_wait=lambda: _log.info("run %s: another process is at it, waiting", folder.identity)):
-        tracked = TrackedRun(tracker(config), folder.tracked, name or default_name(config), part)
+        tracking, outputs_dir = config.tracking, Path(config.outputs_dir)
+        store = uploader(tracking.uri, outputs_dir)
+        tracked = TrackedRun(store, tracking.experiment, folder.path, name or default_name(config), part)
         if config.force:
             folder.clear()
-            tracked.abandon()
-        with log_file(folder.log):
+            tracked.begin_anew()
+        with log_file(folder.log), contextlib.closing(tracked):
             tags = {"rerun.of": rerun.of} if rerun else {}
             attempt = Attempt(config, folder, tracked, in_sweep=part is not None, tags=tags)
             epochs_before = attempt.epochs()

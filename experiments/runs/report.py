@@ -1,10 +1,12 @@
 """A single run on the command line: carry it out and say what came of it."""
 
+import time
 from pathlib import Path
 
 from experiments.command_line import ui_command
 from experiments.config.schema import Config
 from experiments.errors import UserError
+from experiments.recorders.uploader import uploader
 from experiments.runs.execute import RunResult, execute
 from experiments.terminal import stdout
 
@@ -19,7 +21,9 @@ def run_and_report(config: Config) -> None:
     Raises:
         DivergedRunError: there is no trained network at the end.
     """
+    begun = time.monotonic()
     result = execute(config)
+    uploader(config.tracking.uri, Path(config.outputs_dir)).finish(time.monotonic() - begun)
     stdout.print(closing_lines(config, result), markup=False, highlight=False)
     if result.outcome == "diverged":
         raise DivergedRunError("the run diverged; a smaller optimizer.lr may help")

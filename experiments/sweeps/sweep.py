@@ -2,8 +2,9 @@
 
 import hashlib
 import logging
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,9 +16,12 @@ from experiments.config.schema import Config
 from experiments.config.validation import ConfigError
 from experiments.errors import UserError
 from experiments.lock import held
+from experiments.recorders.book import Status
+from experiments.recorders.mlflow_client import TrackerError
+from experiments.recorders.settling import settle
 from experiments.recorders.store import DESCRIPTION, SWEEP_SIZE
 from experiments.recorders.tracked_run import SweepPart, TrackedRun
-from experiments.recorders.tracker import Status, tracker
+from experiments.recorders.uploader import uploader
 from experiments.runs.folder import RunFolder
 from experiments.runs.report import open_command
 from experiments.sweeps.display import Display
@@ -78,6 +82,7 @@ class _Sweep:
         self._forecast = Forecast(cells, config)
         self._display = Display(self._forecast.jobs)
         self._failed: set[str] = set()
+        self._begun = time.monotonic()
 
     def run(self) -> None:
         """Carry out the sweep, and close it whatever happens."""
@@ -85,7 +90,7 @@ class _Sweep:
         _log.info("sweep %s: %s", self._folder.sweep_id, self._forecast.counts())
         status: Status = "FAILED"
         try:
-            self._parent.start({"sweep.id": self._folder.sweep_id, SWEEP_SIZE: str(len(self._cells))}, {}, [])
+            self._parent.begin({"sweep.id": self._folder.sweep_id, SWEEP_SIZE: str(len(self._cells))}, {}, [], [])
             with self._display.shown():
                 self._carry_out_all()
             status = "FAILED" if self._failed else "FINISHED"
@@ -130,7 +135,7 @@ class _Sweep:
         for cell in cells:
             if self._has_failed_too_often():
                 return
-            part = SweepPart(self._folder.sweep_id, self._parent.run_id, _words(cell))
+            part = SweepPart(self._folder.sweep_id, _words(cell))
             epochs = cell.config.trainer.epochs
             self._display.begin(cell, min(rung, epochs))
             yield Task(cell, part, pause_after=rung if rung < epochs else None)
@@ -141,8 +146,8 @@ class _Sweep:
 
     def _lost(self, task: Task, lost: Lost) -> Report:
         """Close the run of a process that could not do so itself."""
-        book = RunFolder(self._folder.outputs_dir, task.cell.identity).tracked
-        TrackedRun(tracker(self._config), book, task.cell.name, task.part).process_is_gone()
+        with suppress(TrackerError):  # the next command can do it
+            settle(RunFolder(self._folder.outputs_dir, task.cell.identity).path, self._config.tracking.uri)
         return Report(True, f"lost: {lost.reason}")
 
     def _failure(self) -> str:
@@ -153,11 +158,13 @@ class _Sweep:
 
     def _close(self, status: Status) -> None:
         """Close the sweep's own run before anything else, then compare."""
-        self._parent.finish(status, {"outcome": _OUTCOMES[status]}, [], [])
+        self._parent.end(status, {"outcome": _OUTCOMES[status]}, {}, [])
         comparison = compare(self._folder)
         print_comparison(comparison)
         files = write_comparison(comparison)
         self._parent.attach({DESCRIPTION: description(comparison)}, files)
+        self._parent.close()
+        uploader(self._config.tracking.uri, self._folder.outputs_dir).finish(time.monotonic() - self._begun)
         stdout.print(_closing_lines(self._config, self._folder, self._parent.run_id), markup=False, highlight=False)
 
 
@@ -165,7 +172,8 @@ def _parent_run(config: Config, folder: SweepFolder, cells: Sequence[Cell]) -> T
     """The run under which MLflow shows the sweep's runs."""
     varying = " × ".join(key.rpartition(".")[2] for key in cells[0].overrides)
     name = f"sweep {varying} ({len(cells)} runs)" if varying else "sweep (1 run)"
-    return TrackedRun(tracker(config), folder.tracked, name, None)
+    store = uploader(config.tracking.uri, folder.outputs_dir)
+    return TrackedRun(store, config.tracking.experiment, folder.path, name, None)
 
 
 def _words(cell: Cell) -> str:

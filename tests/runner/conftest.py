@@ -11,6 +11,7 @@ import pytest
 
 from experiments import train
 from experiments.comparison import files
+from experiments.recorders.uploader import uploader
 from experiments.runs import attempt
 from tests.runner.doubles import Store
 from tests.runner.stores import outputs, store_uri
@@ -36,8 +37,10 @@ Command = Callable[..., Answer]
 def store(monkeypatch: pytest.MonkeyPatch) -> Store:
     """A store in memory, which every run and sweep of the test is shown in."""
     made = Store()
-    for module in ("runs.execute", "sweeps.sweep"):
-        monkeypatch.setattr(f"experiments.{module}.tracker", lambda *_: made)
+    for module in ("uploader", "settling"):
+        monkeypatch.setattr(f"experiments.recorders.{module}.tracker", lambda *_: made)
+    monkeypatch.setattr("experiments.recorders.uploader.mlflow", lambda: None)
+    uploader.cache_clear()  # one that has met another store, or a failure, remembers it
     return made
 
 

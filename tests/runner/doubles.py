@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from experiments.recorders.history import Row
 from experiments.recorders.mlflow_client import TrackerError
@@ -18,6 +17,7 @@ class StoredRun:
     tags: dict[str, str]
     run_id: str = ""
     begun_ms: int = 0
+    ended_ms: int | None = None
     params: dict[str, str] = field(default_factory=dict)
     status: str = "RUNNING"
     metrics: set[tuple[str, int, int, float]] = field(default_factory=set)
@@ -29,10 +29,7 @@ class StoredRun:
 
 
 class Store:
-    """Takes the place of `experiments.recorders.tracker.Tracker`."""
-
-    uri, experiment = "memory://", "cnn"
-    key = uri  # also of `experiments.recorders.store.Store`
+    """Takes the place of `experiments.recorders.tracker.Tracker`, of every store and experiment."""
 
     def __init__(self) -> None:
         self.runs: dict[str, StoredRun] = {}
@@ -43,52 +40,53 @@ class Store:
     def open(self) -> str:
         return "7"
 
+    def forget(self) -> None:
+        pass
+
     def create(self, name: str, *, tags: Mapping[str, str], begun_ms: int, parent: str | None = None) -> str:
         self._call()
         run_id = f"run{len(self.runs)}"
         self.runs[run_id] = StoredRun(name, parent, dict(tags), run_id, begun_ms)
         return run_id
 
-    def log_params(self, run_id: str, params: Mapping[str, Any]) -> None:
+    def created(self, *, tags: Mapping[str, str], begun_ms: int, parent: str | None) -> list[str]:
         self._call()
-        self.runs[run_id].params.update({key: str(value) for key, value in params.items()})
+        return [
+            run_id
+            for run_id, run in self.runs.items()
+            if (run.begun_ms, run.parent) == (begun_ms, parent) and tags.items() <= run.tags.items()
+        ]
 
-    def resume(self, run_id: str) -> bool:
+    def params(self, run_id: str) -> set[str] | None:
         self._call()
-        if run_id in self.runs:
-            self.runs[run_id].status = "RUNNING"
-        return run_id in self.runs
+        return set(self.runs[run_id].params) if run_id in self.runs else None
 
-    def log_rows(self, run_id: str, rows: Sequence[Row]) -> None:
+    def log(self, run_id: str, *, params: Mapping[str, str], tags: Mapping[str, str], rows: Sequence[Row]) -> None:
         self._call()
-        self.runs[run_id].metrics |= {
-            (key, row.epoch, row.timestamp_ms, value) for row in rows for key, value in row.metrics.items()
-        }
+        run = self.runs[run_id]
+        assert not params.keys() & run.params.keys(), "MLflow lets none be changed"
+        run.params.update(params)
+        run.tags.update(tags)
+        run.metrics |= {(key, row.epoch, row.timestamp_ms, value) for row in rows for key, value in row.metrics.items()}
 
-    def log_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
+    def log_file(self, run_id: str, file: Path) -> None:
         self._call()
-        self.runs[run_id].tags.update(tags)
+        self.runs[run_id].files.append(file.name)
 
-    def log_files(self, run_id: str, files: Sequence[Path]) -> None:
-        self._call()
-        self.runs[run_id].files += [file.name for file in files if file.exists()]
-
-    def finish(self, run_id: str, status: str) -> None:
+    def set_status(self, run_id: str, status: str, ended_ms: int | None) -> None:
         self._call()
         self.runs[run_id].status = status
-
-    def running(self) -> list[StoredRun]:
-        self._call()
-        return [run for run in self.runs.values() if run.status == "RUNNING"]
-
-    def is_running(self, run_id: str) -> bool:
-        self._call()
-        return self.runs[run_id].status == "RUNNING"
+        self.runs[run_id].ended_ms = ended_ms
 
     def interrupt(self, run_id: str) -> None:
         self._call()
-        self.runs[run_id].tags["outcome"] = "interrupted"
-        self.runs[run_id].status = "KILLED"
+        if run_id in self.runs and self.runs[run_id].status == "RUNNING":
+            self.runs[run_id].tags["outcome"] = "interrupted"
+            self.runs[run_id].status = "KILLED"
+
+    def delete(self, run_id: str) -> None:
+        self._call()
+        del self.runs[run_id]
 
     @property
     def only(self) -> StoredRun:
@@ -99,4 +97,4 @@ class Store:
     def _call(self) -> None:
         self.calls += 1
         if self.down or (self.down_after is not None and self.calls > self.down_after):
-            raise TrackerError("tracking.uri=memory://: is down")
+            raise TrackerError("is down")

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from experiments.recorders.book import Entry
 from experiments.recorders.history import Row
 from experiments.runs.folder import RunFolder
 from experiments.sweeps.folder import SweepFolder
@@ -45,13 +46,17 @@ def made_sweep(outputs: Path, runs: Sequence[Made], sweep_id: str = "5eeb") -> S
 
 def track(folder: SweepFolder, uri: str = "sqlite:////somewhere/mlflow.db", experiment_id: str = "7") -> list[str]:
     """Note in the books that MLflow shows the sweep and its runs; return the ids of the runs, in the sweep's order."""
-    _write(folder.tracked, {f"{uri}|cnn|": {"run_id": "f" * 32, "experiment_id": experiment_id}})
+    _write(folder.tracked, {f"{uri}|cnn|": _entry("f" * 32, experiment_id)})
     ids = []
     for number, run in enumerate(folder.runs()):
         ids.append(f"{number:032x}")
-        entry = {"run_id": ids[-1], "experiment_id": experiment_id}
+        entry = _entry(ids[-1], experiment_id)
         _write(RunFolder(folder.outputs_dir, run["identity"]).tracked, {f"{uri}|cnn|{folder.sweep_id}": entry})
     return ids
+
+
+def _entry(run_id: str, experiment_id: str) -> dict[str, Any]:
+    return asdict(Entry("name", {}, {}, 0, run_id=run_id, experiment_id=experiment_id))
 
 
 def grid(values: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:

@@ -20,10 +20,10 @@ def ids(store_uri: str, outputs: Path) -> list[str]:
     for number, rate in enumerate(("0.5", "1e-05"), start=1):
         tags = {"identity": f"{number:012x}", "sweep.id": "5eeb", "outcome": "completed"}
         run_id = tracker.create(f"lr={rate}", tags=tags, begun_ms=1000 * number + 1000, parent=parent)
-        params = {"optimizer.lr": rate, "data.batch_size": 32, "trainer.threads": None, "model.channels": [8, 16]}
-        tracker.log_params(run_id, {**params, "force": True, "data.name": "digits", "identity": "not mine"})
+        params = {"optimizer.lr": rate, "data.batch_size": "32", "trainer.threads": "None"}
+        params |= {"model.channels": "[8, 16]", "force": "True", "data.name": "digits", "identity": "not mine"}
         rows = [Row(epoch, {"train/loss": number / epoch}, 1000 * epoch, "") for epoch in (1, 2)]
-        tracker.log_rows(run_id, [*rows, Row(2, {"best/epoch": 2.0}, 2000, "")])
+        tracker.log(run_id, params=params, tags={}, rows=[*rows, Row(2, {"best/epoch": 2.0}, 2000, "")])
         made.append(run_id)
     Tracker(store_uri, "other", outputs).create("other", tags={"identity": "3"}, begun_ms=1)
     return made

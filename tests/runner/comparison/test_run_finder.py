@@ -169,8 +169,8 @@ def stored(store_uri: str, outputs: Path) -> Stored:
 
     def put(identity: str, status: str = "FINISHED", begun_ms: int = 1000, loss: float = 0.5) -> str:
         run_id = tracker.create("n", tags={"identity": identity, "outcome": "completed"}, begun_ms=begun_ms)
-        tracker.log_rows(run_id, [Row(1, {"train/loss": loss}, 1, "")])
-        tracker.finish(run_id, status)  # type: ignore[arg-type]
+        tracker.log(run_id, params={}, tags={}, rows=[Row(1, {"train/loss": loss}, 1, "")])
+        tracker.set_status(run_id, status, begun_ms + 1)  # type: ignore[arg-type]
         return run_id
 
     return put

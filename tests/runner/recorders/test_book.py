@@ -1,11 +1,16 @@
 """What a book says of the MLflow runs that show a run, also where it is damaged."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from experiments.recorders.book import entries, open_times, run_ids
+from experiments.recorders.book import Entry, entries, run_ids, write_entry
+
+ENTRY = Entry("name", {"identity": "0"}, {"seed": "0"}, 1000, run_id="aa", uploaded={"config.yaml": 5}, ended_ms=7)
+KEY = "sqlite:///a.db|cnn|"
 
 
 @pytest.fixture
@@ -13,12 +18,17 @@ def book(tmp_path: Path) -> Path:
     return tmp_path / "tracked.json"
 
 
-def test_every_entry_that_knows_its_run_names_it(book: Path) -> None:
-    book.write_text(
-        json.dumps({"a|cnn|": {"run_id": "aa"}, "a|cnn|5eeb": {"run_id": "bb"}, "b|cnn|": {"run_id": None}})
-    )
-    assert run_ids(book) == ["aa", "bb"]
-    assert list(entries(book)) == ["a|cnn|", "a|cnn|5eeb", "b|cnn|"]
+def test_what_was_noted_is_read_again(book: Path) -> None:
+    write_entry(book, KEY, ENTRY)
+    write_entry(book, KEY + "5eeb", Entry("other", {}, {}, 2000))
+    assert entries(book) == {KEY: ENTRY, KEY + "5eeb": Entry("other", {}, {}, 2000)}
+    assert run_ids(book) == ["aa"]
+
+
+def test_run_ids_are_read_from_an_older_book_too(book: Path) -> None:
+    book.write_text(json.dumps({"a|cnn|": {"run_id": "aa", "complete": True}, "b|cnn|": {"run_id": None}}))
+    assert run_ids(book) == ["aa"]
+    assert entries(book) == {}
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"a|cnn|": "aa"}', '{"a|cnn|": null}'])
@@ -33,8 +43,41 @@ def test_book_that_is_missing_is_empty(book: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("noted", "times"), [([1, 2], [1, 2]), (["x", 3, None], [3]), ("damaged", []), (None, []), ({}, [])]
+    "damage",
+    [
+        {"name": 3},
+        {"tags": []},
+        {"tags": {"identity": 3}},
+        {"params": None},
+        {"metrics": {"a": "x"}},
+        {"files": "abc"},
+        {"files": [3]},
+        {"status": "GONE"},
+        {"begun_ms": "x"},
+        {"ended_ms": "x"},
+        {"epochs": None},
+        {"run_id": 3},
+        {"uploaded": {"a": "b"}},
+        {"replaced": {}},
+        {"unknown": 1},
+    ],
 )
-def test_times_that_are_none_are_left_out(noted: object, times: list[int]) -> None:
-    assert open_times({"open": noted}) == times
-    assert open_times({}) == []
+def test_entry_with_an_impossible_value_counts_as_none(damage: dict[str, Any], book: Path) -> None:
+    book.write_text(json.dumps({KEY: asdict(ENTRY) | damage, "b|cnn|": asdict(ENTRY)}))
+    assert list(entries(book)) == ["b|cnn|"]
+
+
+@pytest.mark.parametrize("key", ["", "a", "a|b"])
+def test_key_that_names_no_place_counts_as_none(key: str, book: Path) -> None:
+    book.write_text(json.dumps({key: asdict(ENTRY)}))
+    assert entries(book) == {}
+
+
+@pytest.mark.parametrize(
+    ("status", "revision", "shown", "complete"),
+    [("FINISHED", 3, 3, True), ("FINISHED", 3, 2, False), ("RUNNING", 3, 3, False), ("KILLED", 1, 1, True)],
+)
+def test_complete_is_what_shows_the_last_change_and_the_end(
+    status: Any, revision: int, shown: int, complete: bool
+) -> None:
+    assert Entry("n", {}, {}, 0, status=status, revision=revision, shown=shown).complete == complete

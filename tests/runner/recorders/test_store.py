@@ -11,10 +11,8 @@ from experiments.recorders.tracker import Tracker
 
 def test_store_tells_of_runs_what_was_logged(made: Tracker, store_uri: str) -> None:
     first = made.create("first", tags={"identity": "0123"}, begun_ms=1000)
-    made.log_params(first, {"seed": 0})
-    made.log_rows(
-        first, [Row(1, {"train/loss": 2.0, "test/accuracy": 0.5}, 1111, ""), Row(2, {"train/loss": 1.0}, 2222, "")]
-    )
+    rows = [Row(1, {"train/loss": 2.0, "test/accuracy": 0.5}, 1111, ""), Row(2, {"train/loss": 1.0}, 2222, "")]
+    made.log(first, params={"seed": "0"}, tags={}, rows=rows)
     second = Tracker(store_uri, "other", Path()).create("second", tags={}, begun_ms=2000)
     store = Store(store_uri)
     later, earlier = store.search("")
@@ -37,7 +35,7 @@ def test_store_tells_of_more_runs_than_come_in_one_answer(
 def test_store_hands_out_files(made: Tracker, store_uri: str, tmp_path: Path) -> None:
     run_id = made.create("n", tags={}, begun_ms=1000)
     (tmp_path / "here.txt").write_text("content")
-    made.log_files(run_id, [tmp_path / "here.txt"])
+    made.log_file(run_id, tmp_path / "here.txt")
     store = Store(store_uri)
     assert store.file(run_id, "here.txt") == b"content"
     assert store.file(run_id, "missing.txt") is None

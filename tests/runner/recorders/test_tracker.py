@@ -1,6 +1,7 @@
 """The tracking store, held against a real one: MLflow over SQLite."""
 
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -10,9 +11,7 @@ from mlflow.exceptions import MlflowException
 
 from experiments.recorders.history import Row
 from experiments.recorders.mlflow_client import TrackerError, connect
-from experiments.recorders.tracked_run import TrackedRun
 from experiments.recorders.tracker import Tracker, tracker
-from tests.runner.configs import small_config
 
 NOWHERE = "http://user:secret@127.0.0.1:9"  # the port of a service that nobody runs any more
 ROWS = [Row(1, {"train/loss": 2.0, "test/accuracy": 0.5}, 1111, ""), Row(2, {"train/loss": 1.0}, 2222, "")]
@@ -24,18 +23,21 @@ def client(store_uri: str) -> MlflowClient:
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+def log_rows(tracker: Tracker, run_id: str, rows: Sequence[Row]) -> None:
+    tracker.log(run_id, params={}, tags={}, rows=rows)
 
 
 def test_run_begins_with_its_name_tags_and_params(made: Tracker, client: MlflowClient) -> None:
     run_id = made.create("a name", tags={"identity": "0123"}, begun_ms=1000)
-    made.log_params(run_id, {"model.channels": [8, 16], "seed": 0, "none": None})
+    made.log(run_id, params={"model.channels": "[8, 16]", "seed": "0"}, tags={}, rows=[])
     run = client.get_run(run_id)
     assert (run.info.status, run.info.run_name) == ("RUNNING", "a name")
     assert run.data.tags["identity"] == "0123"
-    assert run.data.params == {"model.channels": "[8, 16]", "seed": "0", "none": "None"}
+    assert run.data.params == {"model.channels": "[8, 16]", "seed": "0"}
 
 
 def test_new_database_writes_ahead_and_one_that_is_there_keeps_its_way(
@@ -61,7 +63,7 @@ def test_new_database_writes_ahead_and_one_that_is_there_keeps_its_way(
 def test_params_logged_twice_are_no_error(made: Tracker, client: MlflowClient) -> None:
     run_id = made.create("n", tags={}, begun_ms=1000)
     for _ in range(2):
-        made.log_params(run_id, {"seed": 0})
+        made.log(run_id, params={"seed": "0"}, tags={}, rows=[])
     assert client.get_run(run_id).data.params == {"seed": "0"}
 
 
@@ -74,43 +76,43 @@ def test_child_names_its_parent(made: Tracker, client: MlflowClient) -> None:
 
 def test_rows_have_their_own_epochs_and_times(made: Tracker, client: MlflowClient) -> None:
     run_id = made.create("n", tags={}, begun_ms=1000)
-    made.log_rows(run_id, ROWS)
+    log_rows(made, run_id, ROWS)
     history = client.get_metric_history(run_id, "train/loss")
     assert [(metric.step, metric.timestamp, metric.value) for metric in history] == [(1, 1111, 2.0), (2, 2222, 1.0)]
 
 
 def test_rows_logged_twice_are_there_once(made: Tracker, client: MlflowClient) -> None:
     run_id = made.create("n", tags={}, begun_ms=1000)
-    made.log_rows(run_id, ROWS[:1])
-    made.log_rows(run_id, ROWS)
+    log_rows(made, run_id, ROWS[:1])
+    log_rows(made, run_id, ROWS)
     assert len(client.get_metric_history(run_id, "train/loss")) == 2
     assert len(client.get_metric_history(run_id, "test/accuracy")) == 1
 
 
 def test_long_history_is_logged_whole(made: Tracker, client: MlflowClient) -> None:
     run_id = made.create("n", tags={}, begun_ms=1000)
-    made.log_rows(run_id, [Row(epoch, {"a": 1.0, "b": 2.0, "c": 3.0}, epoch, "") for epoch in range(1, 501)])
+    log_rows(made, run_id, [Row(epoch, {"a": 1.0, "b": 2.0, "c": 3.0}, epoch, "") for epoch in range(1, 501)])
     for key in "abc":
         assert [metric.step for metric in client.get_metric_history(run_id, key)] == list(range(1, 501))
 
 
 def test_metric_that_is_no_number_is_no_error(made: Tracker, client: MlflowClient) -> None:
     run_id = made.create("n", tags={}, begun_ms=1000)
-    made.log_rows(run_id, [Row(1, {"nan": float("nan"), "inf": float("inf")}, 0, "")])
+    log_rows(made, run_id, [Row(1, {"nan": float("nan"), "inf": float("inf")}, 0, "")])
     assert {"nan", "inf"} <= set(client.get_run(run_id).data.metrics)
 
 
 def test_tags_are_set_and_replaced(made: Tracker, client: MlflowClient) -> None:
     run_id = made.create("n", tags={"outcome": "interrupted"}, begun_ms=1000)
-    made.log_tags(run_id, {"outcome": "completed", "weights.sha256": "ab"})
+    made.log(run_id, params={}, tags={"outcome": "completed", "weights.sha256": "ab"}, rows=[])
     tags = client.get_run(run_id).data.tags
     assert (tags["outcome"], tags["weights.sha256"]) == ("completed", "ab")
 
 
-def test_files_are_artifacts_and_missing_ones_left_out(made: Tracker, client: MlflowClient, tmp_path: Path) -> None:
+def test_file_is_an_artifact(made: Tracker, client: MlflowClient, tmp_path: Path) -> None:
     run_id = made.create("n", tags={}, begun_ms=1000)
     (tmp_path / "here.txt").write_text("content")
-    made.log_files(run_id, [tmp_path / "here.txt", tmp_path / "missing.txt"])
+    made.log_file(run_id, tmp_path / "here.txt")
     assert [file.path for file in client.list_artifacts(run_id)] == ["here.txt"]
 
 
@@ -121,7 +123,7 @@ def test_artifacts_lie_where_they_were_asked_for_whatever_the_current_folder(
     monkeypatch.chdir(tmp_path / "elsewhere")
     run_id = made.create("n", tags={}, begun_ms=1000)
     (tmp_path / "here.txt").write_text("content")
-    made.log_files(run_id, [tmp_path / "here.txt"])
+    made.log_file(run_id, tmp_path / "here.txt")
     assert (outputs / "artifacts" / run_id / "artifacts" / "here.txt").read_text() == "content"
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
@@ -129,40 +131,49 @@ def test_artifacts_lie_where_they_were_asked_for_whatever_the_current_folder(
 @pytest.mark.parametrize("status", ["FINISHED", "FAILED", "KILLED"])
 def test_run_ends_with_its_status(status: str, made: Tracker, client: MlflowClient) -> None:
     run_id = made.create("n", tags={}, begun_ms=1000)
-    made.finish(run_id, status)  # type: ignore[arg-type]
+    made.set_status(run_id, status, 2000)  # type: ignore[arg-type]
     info = client.get_run(run_id).info
-    assert info.status == status
-    assert info.end_time is not None
+    assert (info.status, info.end_time) == (status, 2000)
 
 
 def test_ended_run_is_taken_up_again(made: Tracker, client: MlflowClient) -> None:
     run_id = made.create("n", tags={}, begun_ms=1000)
-    made.finish(run_id, "KILLED")
-    assert made.resume(run_id)
+    made.set_status(run_id, "KILLED", 2000)
+    made.set_status(run_id, "RUNNING", None)
     assert client.get_run(run_id).info.status == "RUNNING"
 
 
-def test_deleted_or_unknown_run_is_not_taken_up(made: Tracker, client: MlflowClient) -> None:
+def test_deleted_or_unknown_run_has_no_params(made: Tracker, client: MlflowClient) -> None:
     run_id = made.create("n", tags={}, begun_ms=1000)
     client.delete_run(run_id)
-    assert not made.resume(run_id)
-    assert not made.resume("0" * 32)
+    assert made.params(run_id) is None
+    assert made.params("0" * 32) is None
 
 
-def test_store_that_is_opened_closes_what_was_abandoned(
-    made: Tracker, client: MlflowClient, store_uri: str, outputs: Path
-) -> None:
-    book = outputs / "runs" / "0123456789ab" / "tracked.json"
-    book.parent.mkdir(parents=True)
-    killed = TrackedRun(made, book, "killed", None)
-    killed.start({"identity": "0123456789ab"}, {}, ROWS)
-    elsewhere = made.create("of another machine", tags={"identity": "0123456789ab"}, begun_ms=1000)
-    Tracker(store_uri, "another experiment", outputs).open()
-    assert killed.run_id is not None
-    run = client.get_run(killed.run_id)
-    assert (run.info.status, run.data.tags["outcome"]) == ("KILLED", "interrupted")
-    assert run.info.end_time is not None
-    assert client.get_run(elsewhere).info.status == "RUNNING"
+def test_run_that_was_created_is_known_by_its_words(made: Tracker) -> None:
+    parent = made.create("parent", tags={}, begun_ms=1000)
+    words = {"tags": {"identity": "0"}, "begun_ms": 1000, "parent": parent}
+    run_id = made.create("name", **words)  # type: ignore[arg-type]
+    assert made.created(**words) == [run_id]  # type: ignore[arg-type]
+    for other in ({"tags": {"identity": "1"}}, {"begun_ms": 1001}, {"parent": run_id}):
+        assert made.created(**{**words, **other}) == []  # type: ignore[arg-type]
+
+
+def test_only_a_run_that_is_running_is_interrupted(made: Tracker, client: MlflowClient) -> None:
+    running, ended = (made.create("n", tags={}, begun_ms=1000) for _ in range(2))
+    made.set_status(ended, "FINISHED", 2000)
+    for run_id in (running, ended, "0" * 32):
+        made.interrupt(run_id)
+    assert [client.get_run(run_id).info.status for run_id in (running, ended)] == ["KILLED", "FINISHED"]
+
+
+def test_many_params_and_tags_are_logged_whole(made: Tracker, client: MlflowClient) -> None:
+    run_id = made.create("n", tags={}, begun_ms=1000)
+    texts = {f"key{number}": "x" for number in range(250)}
+    made.log(run_id, params=texts, tags=texts, rows=[])
+    data = client.get_run(run_id).data
+    assert data.params == texts
+    assert texts.items() <= data.tags.items()
 
 
 def test_run_begins_when_it_is_said_to(made: Tracker, client: MlflowClient) -> None:
@@ -177,7 +188,7 @@ def test_run_in_the_surroundings_redirects_nothing(
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "somewhere else")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/other.db")
     run_id = made.create("own", tags={}, begun_ms=1000)
-    made.log_rows(run_id, ROWS)
+    log_rows(made, run_id, ROWS)
     assert run_id != other
     assert client.get_run(other).data.metrics == {}
     assert client.get_run(run_id).data.metrics["train/loss"] == 1.0
@@ -197,13 +208,11 @@ def test_deleted_experiment_is_refused_and_named(made: Tracker, client: MlflowCl
 
 
 def test_tracker_is_one_a_process_for_each_store(store_uri: str, tmp_path: Path) -> None:
-    one, again = (small_config(tmp_path, tracking__uri=store_uri, seed=seed) for seed in (0, 1))
-    other = small_config(tmp_path, tracking__uri=store_uri, tracking__experiment="other")
-    assert tracker(one) is tracker(again)
-    assert tracker(one) is not tracker(other)
+    assert tracker(store_uri, "cnn", tmp_path) is tracker(store_uri, "cnn", tmp_path)
+    assert tracker(store_uri, "cnn", tmp_path) is not tracker(store_uri, "other", tmp_path)
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("no_proxy")
 def test_unreachable_server_is_one_line_without_the_password(tmp_path: Path) -> None:
     with pytest.raises(TrackerError) as caught:
         Tracker(NOWHERE, "cnn", tmp_path).open()
@@ -229,11 +238,4 @@ def test_run_that_cannot_be_looked_up_is_no_unknown_run(made: Tracker, monkeypat
 
     monkeypatch.setattr(MlflowClient, "get_run", refuse)
     with pytest.raises(TrackerError, match="out of memory"):
-        made.resume(run_id)
-
-
-def test_param_that_differs_later_is_left_as_it_is(made: Tracker, client: MlflowClient) -> None:
-    run_id = made.create("n", tags={}, begun_ms=1000)
-    made.log_params(run_id, {"trainer.threads": 1})
-    made.log_params(run_id, {"trainer.threads": 2, "seed": 0})
-    assert client.get_run(run_id).data.params == {"trainer.threads": "1", "seed": "0"}
+        made.params(run_id)

@@ -1,0 +1,43 @@
+"""Which folders a store may not show all of: an empty file each in `<outputs_dir>/pending/`, so that the next command
+finds them without reading every run there is.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from experiments.recorders.book import BOOK
+
+KINDS = ("sweeps", "runs", "reruns")  # a sweep first: its runs are shown as its children
+
+
+def pending(folder: Path) -> None:
+    """Note it before the store is told anything of this folder."""
+    mark = _mark(folder)
+    mark.parent.mkdir(exist_ok=True)
+    mark.touch()
+
+
+def no_longer_pending(folder: Path) -> None:
+    """Every store shows all of this folder."""
+    _mark(folder).unlink(missing_ok=True)
+
+
+def pending_folders(outputs_dir: Path) -> Iterator[Path]:
+    """The folders noted, sweeps first."""
+    for kind in KINDS:
+        for mark in sorted((outputs_dir / "pending").glob(f"{kind}.*")):
+            folder = outputs_dir / kind / mark.name.removeprefix(f"{kind}.")
+            if (folder / BOOK).exists():
+                yield folder
+            else:  # removed by hand
+                mark.unlink(missing_ok=True)
+
+
+def all_folders(outputs_dir: Path) -> Iterator[Path]:
+    """Every folder that has a book, sweeps first."""
+    for kind in KINDS:
+        yield from (book.parent for book in sorted((outputs_dir / kind).glob(f"*/{BOOK}")))
+
+
+def _mark(folder: Path) -> Path:
+    return folder.parent.parent / "pending" / f"{folder.parent.name}.{folder.name}"

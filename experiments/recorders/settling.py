@@ -1,0 +1,117 @@
+"""Settling what earlier commands left: a run whose process is gone is closed, and what a store misses is uploaded.
+
+Whose process is gone is known from the folder alone: its lock, which a process has for as long as it is at the run, is
+free. A folder that somebody is at is left to them; so are runs of other machines and other folders.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from experiments.recorders.book import BOOK, Entry, entries, place_of
+from experiments.recorders.history import History
+from experiments.recorders.mlflow_client import TrackerError
+from experiments.recorders.pending import all_folders, no_longer_pending, pending_folders
+from experiments.recorders.tracker import tracker
+from experiments.recorders.uri import absolute_uri, public
+from experiments.recorders.view import View, now_ms
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What was done with a folder.
+
+    Attributes:
+        folder: of a run or a sweep.
+        views: MLflow runs that were brought up to date.
+        epochs: how many epochs of them the store had not confirmed.
+        closed: how many of them were RUNNING without a process.
+    """
+
+    folder: Path
+    views: int
+    epochs: int
+    closed: int
+
+
+def settle(folder: Path, uri: str) -> Settled | None:
+    """Make a store show all of a folder; None if there is nothing to do, or somebody is at it.
+
+    Raises:
+        TrackerError: the store cannot be reached or refuses; what was done stays done.
+    """
+    if not any(_incomplete(folder, uri)):
+        return None
+    try:
+        with FileLock(folder / "lock", blocking=False):
+            views = epochs = closed = 0
+            for key, entry in _incomplete(folder, uri):
+                rows = History(folder / "history.jsonl").rows()
+                views, epochs = views + 1, epochs + len(rows) - entry.epochs
+                closed += entry.status == "RUNNING"
+                view = View(folder, key, entry, rows)
+                if entry.status == "RUNNING":
+                    view.change(_interrupted)
+                _, experiment, _ = place_of(key) or ("", "", "")
+                view.upload(tracker(absolute_uri(uri), experiment, folder.parent.parent))
+            return Settled(folder, views, epochs, closed)
+    except (Timeout, OSError):  # somebody is at it, or it is somebody else's
+        return None
+
+
+def settle_all(folders: Iterable[Path], uri: str) -> Iterator[Settled]:
+    """Settle folder by folder, and yield what was done; raises as `settle`."""
+    for folder in folders:
+        if settled := settle(folder, uri):
+            yield settled
+
+
+def stores_missing(outputs_dir: Path) -> Counter[str]:
+    """How many views each store has not shown all of, by its address without secrets."""
+    noted = (entries(folder / BOOK) for folder in all_folders(outputs_dir))
+    return Counter(
+        place[0] for book in noted for key, entry in book.items() if not entry.complete and (place := place_of(key))
+    )
+
+
+def settle_pending(uri: str, outputs_dir: Path) -> None:
+    """Settle what is pending before a command shows what a store has. A store that fails is left for the next one."""
+    folders = [folder for folder in pending_folders(outputs_dir) if any(_incomplete(folder, uri))]
+    try:
+        report_closed(settle_all(folders, uri))
+    except TrackerError as error:
+        _log.warning("%s", error)
+
+
+def report_closed(settled: Iterable[Settled], between: Callable[[], None] = lambda: None) -> None:
+    """Settle, and say how many runs were closed; between two folders something else may be done."""
+    closed = 0
+    try:
+        for one in settled:
+            closed += one.closed
+            between()
+    finally:
+        if closed:
+            are = "1 run was" if closed == 1 else f"{closed} runs were"
+            _log.warning("%s RUNNING in MLflow without a process; now KILLED, and the same command goes on", are)
+
+
+def _incomplete(folder: Path, uri: str) -> Iterator[tuple[str, Entry]]:
+    """The entries of a book of which this store does not show all."""
+    noted = entries(folder / BOOK)
+    if all(entry.complete for entry in noted.values()):
+        no_longer_pending(folder)
+    for key, entry in noted.items():
+        if not entry.complete and (place_of(key) or ("",))[0] == public(absolute_uri(uri)):
+            yield key, entry
+
+
+def _interrupted(entry: Entry) -> None:
+    entry.status, entry.ended_ms = "KILLED", max(now_ms(), entry.begun_ms)
+    entry.tags = {**entry.tags, "outcome": "interrupted"}

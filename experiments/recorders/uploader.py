@@ -1,0 +1,180 @@
+"""Uploading in the background: training never waits for a tracking store, and a store that fails is tried again.
+
+A process has one thread for each store. It uploads what the process is at, then what earlier commands left.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from experiments.recorders.mlflow_client import TrackerError, mlflow
+from experiments.recorders.pending import pending_folders
+from experiments.recorders.settling import report_closed, settle_all
+from experiments.recorders.tracker import Tracker, tracker
+from experiments.recorders.uri import absolute_uri, public, sqlite_path
+from experiments.recorders.view import ParentMissingError, View
+
+_log = logging.getLogger(__name__)
+
+_PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0)  # seconds after the first failure, the second, and so forth
+_PARENT_PAUSE, _PARENT_PATIENCE = 0.2, 50  # seconds, times: another process is about to show the sweep
+_SHARE = 0.05  # of the time a run took: so long may waiting for a store take at its end
+_AT_LEAST, _FAILING_AT_LEAST = 3.0, 0.5  # seconds; the second if the store is known to fail
+_ON_THIS_MACHINE = 60.0  # seconds; the store is as reliable as the disk, and at first makes its tables
+
+
+class Uploader:
+    """What uploads to one store.
+
+    Args:
+        uri: of the store.
+        outputs_dir: where runs write.
+    """
+
+    def __init__(self, uri: str, outputs_dir: Path) -> None:
+        self.uri, self._outputs_dir = absolute_uri(uri), outputs_dir
+        self._views: dict[View, Tracker] = {}
+        self._condition = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._woken = self._warned = False
+        self._looking_around = True  # for what earlier commands left
+        self._failures, self._failed_in_a_row, self._orphaned = 0, 0, 0
+        self._due = 0.0  # when to try again after a failure
+
+    def show(self, view: View, experiment: str) -> None:
+        """Upload a view, now and whenever it changes."""
+        mlflow()  # imported here: in the thread, it would share the processor with training for seconds
+        with self._condition:
+            self._views[view] = tracker(self.uri, experiment, self._outputs_dir)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name=f"upload to {public(self.uri)}", daemon=True)
+                self._thread.start()
+        self.wake()
+
+    def wake(self) -> None:
+        """Look for what has changed."""
+        with self._condition:
+            self._woken = True
+            self._condition.notify_all()
+
+    def release(self, view: View, seconds: float) -> None:
+        """Wait for a view to be complete, and give it up; what is missing is left to the next command.
+
+        Args:
+            view: of a run that has ended.
+            seconds: how long the run took.
+        """
+        try:
+            self._wait(lambda: view.is_complete, seconds)
+            if not view.is_complete:
+                self._warn("is too slow to be waited for")
+        finally:
+            view.detach()
+            with self._condition:
+                self._views.pop(view, None)
+                self._looking_around |= not view.is_complete
+                self._woken = True
+                self._condition.notify_all()
+
+    def finish(self, seconds: float) -> None:
+        """At the end of a command, wait for what earlier ones left as well, as long as for a run that took so long."""
+        self._wait(lambda: not self._looking_around, seconds)
+
+    def _wait(self, done: Callable[[], bool], seconds: float) -> None:
+        """Wait until something is done, for as long as a store is to be waited for."""
+        with self._condition:
+            if self._thread is None:
+                return
+            end = time.monotonic() + self._patience(seconds)
+            failures = self._failures
+            self._due = 0.0
+            self._woken = True
+            self._condition.notify_all()
+            while not done() and self._failures == failures and (left := end - time.monotonic()) > 0:
+                self._condition.wait(left)
+
+    def _patience(self, seconds: float) -> float:
+        if sqlite_path(self.uri) is not None:
+            return _ON_THIS_MACHINE
+        return max(_SHARE * seconds, _FAILING_AT_LEAST if self._failed_in_a_row else _AT_LEAST)
+
+    def _work(self) -> None:
+        while self._has_work():
+            with self._condition:
+                while not self._is_due():
+                    self._condition.wait(max(0.01, self._due - time.monotonic()) if self._due else None)
+                self._woken = False
+            try:
+                self._upload_all()
+            except ParentMissingError as error:
+                self._wait_for_parent(error)
+            except Exception as error:  # whatever it is, training goes on
+                self._fail(error)
+            else:
+                self._succeed()
+
+    def _has_work(self) -> bool:
+        """Whether anything may still come; else the thread ends, and the next view begins another."""
+        with self._condition:
+            if not self._views and not self._looking_around:
+                self._thread = None
+            return self._thread is not None
+
+    def _is_due(self) -> bool:
+        return time.monotonic() >= self._due and (self._woken or self._due > 0)
+
+    def _upload_all(self) -> None:
+        self._upload_views()
+        if self._looking_around:
+            folders = pending_folders(self._outputs_dir)
+            report_closed(settle_all(folders, self.uri), between=self._upload_views)
+            self._looking_around = False
+
+    def _upload_views(self) -> None:
+        with self._condition:
+            stale = [(view, store) for view, store in self._views.items() if not view.is_current]
+        for view, store in stale:
+            view.upload(store)
+            with self._condition:
+                self._condition.notify_all()
+
+    def _succeed(self) -> None:
+        if self._failed_in_a_row:
+            _log.info("tracking.uri=%s: answers again", public(self.uri))
+        with self._condition:
+            self._failed_in_a_row, self._orphaned, self._due = 0, 0, 0.0
+            self._condition.notify_all()
+
+    def _fail(self, error: Exception) -> None:
+        said = str(error) if isinstance(error, TrackerError) else f"{type(error).__name__}: {public(str(error))}"
+        self._warn(said.removeprefix(f"tracking.uri={public(self.uri)}: "))
+        with self._condition:
+            self._failed_in_a_row += 1
+            self._failures += 1
+            self._looking_around = True
+            self._try_again(_PAUSES[min(self._failed_in_a_row, len(_PAUSES)) - 1])
+
+    def _wait_for_parent(self, error: ParentMissingError) -> None:
+        self._orphaned += 1
+        if self._orphaned < _PARENT_PATIENCE:
+            self._try_again(_PARENT_PAUSE)
+        else:
+            self._fail(error)
+
+    def _try_again(self, pause: float) -> None:
+        with self._condition:  # it may be entered again by the thread that is in it
+            self._due = time.monotonic() + pause
+            self._condition.notify_all()
+
+    def _warn(self, reason: str) -> None:
+        """Say once in a process that something is missing for now."""
+        if not self._warned:
+            self._warned = True
+            kept = "Nothing is lost: the next command uploads what is missing there, or python -m experiments.sync."
+            _log.warning("tracking.uri=%s: %s\n%s", public(self.uri), reason, kept)
+
+
+uploader = cache(Uploader)

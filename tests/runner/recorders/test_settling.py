@@ -1,0 +1,200 @@
+"""What earlier commands left: runs without a process are closed, what a store missed is uploaded, the rest is left."""
+
+import logging
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from experiments.recorders.book import BOOK, entries
+from experiments.recorders.mlflow_client import TrackerError
+from experiments.recorders.pending import all_folders, pending_folders
+from experiments.recorders.settling import settle, settle_pending, stores_missing
+from experiments.recorders.tracked_run import SweepPart
+from tests.runner.doubles import Store
+from tests.runner.recorders.folders import IDENTITY, SWEEP, URI, begun, ended, killed, run_folder, tracked
+
+
+def states(store: Store) -> list[tuple[str, str | None]]:
+    return [(run.status, run.tags.get("outcome")) for run in store.runs.values()]
+
+
+def test_run_without_a_process_is_closed(outputs: Path, store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    killed(run_folder(outputs))
+    assert states(store) == [("RUNNING", None)]
+    settle_pending(URI, outputs)
+    assert states(store) == [("KILLED", "interrupted")]
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line.startswith("1 run was RUNNING in MLflow without a process")
+
+
+def test_run_that_somebody_is_at_is_left_alone(outputs: Path, store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    folder = run_folder(outputs)
+    killed(folder)
+    with FileLock(folder / "lock"):
+        settle_pending(URI, outputs)
+        assert settle(folder, URI) is None
+    assert states(store) == [("RUNNING", None)]
+    assert caplog.records == []
+    settle_pending(URI, outputs)
+    assert states(store) == [("KILLED", "interrupted")]
+
+
+def test_same_run_on_another_machine_is_left_alone(outputs: Path, store: Store, tmp_path: Path) -> None:
+    # both machines show it on one server; the identity is the same, the books are not
+    killed(run_folder(tmp_path / "other machine"))
+    ended(run_folder(outputs))
+    settle_pending(URI, outputs)
+    assert states(store)[0] == ("RUNNING", None)
+
+
+def test_every_view_of_a_run_is_closed(outputs: Path, store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    folder, sweep = run_folder(outputs), run_folder(outputs, SWEEP, "sweeps")
+    killed(folder)
+    (folder / "history.jsonl").unlink()
+    killed(sweep, epochs=0)
+    killed(folder, part=SweepPart(SWEEP, "seed=0"))
+    settle_pending(URI, outputs)
+    assert states(store) == [("KILLED", "interrupted")] * 3
+    assert caplog.text.count("3 runs were RUNNING") == 1
+
+
+def test_what_a_store_missed_is_uploaded_once(outputs: Path, store: Store) -> None:
+    folder = run_folder(outputs)
+    store.down = True
+    ended(folder)
+    store.down = False
+    settled = settle(folder, URI)
+    assert settled is not None
+    assert (settled.views, settled.epochs, settled.closed) == (1, 2, 0)
+    assert states(store) == [("FINISHED", "completed")]
+    assert store.only.values("train/loss") == [(1, 1.0), (2, 0.5)]
+    assert store.only.values("best/epoch") == [(2, 2.0)]
+    assert store.only.files == ["history.jsonl"]
+    before = store.calls
+    assert settle(folder, URI) is None
+    assert store.calls == before
+
+
+def test_runs_of_a_sweep_that_was_never_shown_become_its_children(outputs: Path, store: Store) -> None:
+    store.down = True
+    killed(run_folder(outputs, SWEEP, "sweeps"), epochs=0)
+    ended(run_folder(outputs), part=SweepPart(SWEEP, "seed=0"))
+    store.down = False
+    settle_pending(URI, outputs)
+    sweep, run = store.runs.values()
+    assert run.parent == sweep.run_id
+    assert states(store) == [("KILLED", "interrupted"), ("FINISHED", "completed")]
+
+
+def test_other_stores_are_not_asked(outputs: Path, store: Store) -> None:
+    store.down = True
+    ended(run_folder(outputs))
+    store.down = False
+    before = store.calls
+    assert settle(run_folder(outputs), "memory://other") is None
+    assert store.calls == before
+
+
+@pytest.mark.parametrize("calls", range(9))
+def test_settling_that_is_cut_off_goes_on_where_it_was(calls: int, outputs: Path, store: Store) -> None:
+    folder = run_folder(outputs)
+    killed(folder, 2)
+    store.down_after = store.calls + calls
+    try:
+        settle(folder, URI)
+    except TrackerError:
+        store.down_after = None
+        settle(folder, URI)
+    assert states(store) == [("KILLED", "interrupted")]
+    assert store.only.values("train/loss") == [(1, 1.0), (2, 0.5)]
+
+
+def test_store_that_is_down_is_said_once_and_stops_nothing(
+    outputs: Path, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("1" * 12, "2" * 12):
+        killed(run_folder(outputs, name))
+    store.down = True
+    settle_pending(URI, outputs)
+    assert [record.getMessage() for record in caplog.records] == ["is down"]
+    assert all(record.levelno == logging.WARNING for record in caplog.records)
+
+
+def test_failure_in_the_middle_leaves_the_rest_to_the_next(outputs: Path, store: Store) -> None:
+    killed(run_folder(outputs, IDENTITY))
+    killed(run_folder(outputs, SWEEP))
+    store.down_after = store.calls + 3  # one of two is closed
+    settle_pending(URI, outputs)
+    assert sorted(status for status, _ in states(store)) == ["KILLED", "RUNNING"]
+    store.down_after = None
+    settle_pending(URI, outputs)
+    assert states(store) == [("KILLED", "interrupted")] * 2
+
+
+def test_closed_run_is_gone_on_with_by_the_same_command(outputs: Path, store: Store) -> None:
+    folder = run_folder(outputs)
+    run_id = killed(folder).run_id
+    settle_pending(URI, outputs)
+    again = tracked(folder)
+    again.begin({}, {}, [], [])  # it has lost the epoch that the store shows
+    again.end("FINISHED", {"outcome": "completed"}, {}, [])
+    again.close()
+    assert again.run_id != run_id
+    assert states(store) == [("KILLED", "interrupted"), ("FINISHED", "completed")]
+
+
+@pytest.mark.parametrize(
+    "book",
+    ["", "[]", '{"sqlite:////nowhere/mlflow.db|cnn|": 3}', '{"sqlite:////nowhere/mlflow.db|cnn|": {"run_id": "run0"}}'],
+)
+def test_damaged_book_claims_nothing(book: str, outputs: Path, store: Store) -> None:
+    folder = run_folder(outputs)
+    killed(folder)
+    (folder / BOOK).write_text(book)
+    settle_pending(URI, outputs)
+    assert states(store) == [("RUNNING", None)]
+
+
+def test_missing_views_are_counted_by_store(outputs: Path, store: Store) -> None:
+    store.down = True
+    for name in ("1" * 12, "2" * 12):
+        ended(run_folder(outputs, name))
+    assert stores_missing(outputs) == {URI: 2}
+    store.down = False
+    settle_pending(URI, outputs)
+    assert stores_missing(outputs) == {}
+
+
+# Which folders are pending
+
+
+def test_folder_is_pending_until_a_store_shows_its_end(outputs: Path, store: Store) -> None:
+    folder = run_folder(outputs)
+    run = begun(folder)
+    assert list(pending_folders(outputs)) == [folder]
+    run.end("FINISHED", {}, {}, [])
+    run.close()
+    assert list(pending_folders(outputs)) == []
+    assert all(entry.complete for entry in entries(folder / BOOK).values())
+    assert store.only.status == "FINISHED"
+
+
+def test_sweeps_come_before_their_runs(outputs: Path, store: Store) -> None:
+    store.down = True
+    for kind in ("reruns", "runs", "sweeps"):
+        killed(run_folder(outputs, kind=kind), 0)
+    kinds = ["sweeps", "runs", "reruns"]
+    assert [folder.parent.name for folder in pending_folders(outputs)] == kinds
+    assert [folder.parent.name for folder in all_folders(outputs)] == kinds
+
+
+def test_folder_that_was_removed_by_hand_is_forgotten(outputs: Path, store: Store) -> None:
+    store.down = True
+    folder = run_folder(outputs)
+    killed(folder)
+    for path in folder.iterdir():
+        path.unlink()
+    folder.rmdir()
+    assert list(pending_folders(outputs)) == []
+    assert list((outputs / "pending").iterdir()) == []
