@@ -17,10 +17,11 @@ from experiments.config.composition import register, typed
 from experiments.config.places import CONF
 from experiments.config.schema import Config
 from experiments.errors import UserError
+from experiments.lock import held
 from experiments.pictures.learning_curve import draw_learning_curve
 from experiments.recorders.history import History, Row
 from experiments.recorders.tracked_run import SweepPart, TrackedRun
-from experiments.recorders.uploader import Uploader, uploader
+from experiments.recorders.uploader import uploader
 from experiments.runs.folder import RunFolder
 from experiments.runs.identity import identity
 from experiments.sweeps.grid import Cell
@@ -78,22 +79,33 @@ def measure_overhead(folder: Path, runs: int) -> Overhead:
         UserError: a run failed, or could not be tracked.
     """
     config = _tiny_config(folder)
-    sweep = TrackedRun(uploader(config.tracking.uri, folder), config.tracking.experiment, _sweep(folder), "sweep", None)
-    sweep.begin({"sweep.id": _SWEEP}, {}, [], [])
     overhead = Overhead()
-    for number in range(runs + 1):
-        pair = {tracked: replace(config, seed=2 * number + tracked) for tracked in (False, True)}
-        order = (True, False) if number % 2 else (False, True)
-        seconds = {tracked: _besides_training(pair[tracked], tracked=tracked) for tracked in order}
-        if number:
-            total, processor = seconds[True]
-            overhead.total.append(total)
-            overhead.processor.append(processor)
-            overhead.tracking.append(total - seconds[False][0])
-            overhead.pictures.append(_drawing(_rows(pair[True]), folder))
-    sweep.end("FINISHED", {}, {}, [])
-    sweep.close()
+    with _shown_sweep(config, folder):
+        for number in range(runs + 1):
+            pair = {tracked: replace(config, seed=2 * number + tracked) for tracked in (False, True)}
+            order = (True, False) if number % 2 else (False, True)
+            seconds = {tracked: _besides_training(pair[tracked], tracked=tracked) for tracked in order}
+            if number:
+                total, processor = seconds[True]
+                overhead.total.append(total)
+                overhead.processor.append(processor)
+                overhead.tracking.append(total - seconds[False][0])
+                overhead.pictures.append(_drawing(_rows(pair[True]), folder))
     return overhead
+
+
+@contextmanager
+def _shown_sweep(config: Config, folder: Path) -> Iterator[None]:
+    """A sweep that the runs of this context are part of."""
+    path = folder / "sweeps" / _SWEEP
+    with held(path / "lock", on_wait=lambda: None):
+        sweep = TrackedRun(uploader(config.tracking.uri, folder), config.tracking.experiment, path, "sweep", None)
+        sweep.begin({"sweep.id": _SWEEP}, {}, [], [])
+        try:
+            yield
+        finally:
+            sweep.end("FINISHED", {}, {}, [])
+            sweep.close()
 
 
 def _tiny_config(folder: Path) -> Config:
@@ -115,16 +127,10 @@ def _besides_training(config: Config, *, tracked: bool) -> tuple[float, float]:
     return seconds - training, processor - training
 
 
-def _sweep(folder: Path) -> Path:
-    made = folder / "sweeps" / _SWEEP
-    made.mkdir(parents=True, exist_ok=True)
-    return made
-
-
 @contextmanager
 def _untracked() -> Iterator[None]:
-    """Let no run be uploaded in this context."""
-    with patch.object(Uploader, "show"), patch.object(Uploader, "release"):
+    """Let no run be shown that begins in this context."""
+    with patch.object(TrackedRun, "begin"):
         yield
 
 

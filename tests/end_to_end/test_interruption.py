@@ -12,7 +12,7 @@ from mlflow.entities import Run
 from experiments.runs.execute import execute
 from tests.end_to_end.conftest import PATIENCE, TINY, begin, finish, read_until
 from tests.runner.composed import composed_config
-from tests.runner.doubles import Store
+from tests.runner.doubles import store_in_memory
 from tests.runner.stores import make_store
 
 AUGMENTED = ["augmentation=articles", "augmentation.crop=0.8", "augmentation.cutout=2"]
@@ -65,7 +65,7 @@ def test_stopped_run_is_closed_and_goes_on_to_the_same_weights(
     assert 1 <= done < EPOCHS
 
     process = begin("train", *words(outputs, network), cwd=elsewhere)
-    monkeypatch.setattr("experiments.runs.execute.tracker", lambda *_: Store())
+    store_in_memory(monkeypatch)
     undisturbed = execute(composed_config(*words(tmp_path / "undisturbed", network))).folder
     _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err

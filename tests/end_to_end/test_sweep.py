@@ -15,7 +15,7 @@ from mlflow.entities import Run
 from experiments.runs.execute import execute
 from tests.end_to_end.conftest import TINY, Begin, Command, finish
 from tests.runner.composed import composed_config
-from tests.runner.doubles import Store
+from tests.runner.doubles import store_in_memory
 
 Finished = subprocess.CompletedProcess[str]
 RATES, SIZES = ("0.1", "0.2"), ("8", "12")
@@ -137,8 +137,7 @@ def test_nothing_is_written_to_the_current_folder(command: Finished, begun: Comm
 def test_processes_give_the_bits_of_one_process(
     children: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = Store()
-    monkeypatch.setattr("experiments.runs.execute.tracker", lambda *_: store)
+    store = store_in_memory(monkeypatch)
     for rate in RATES:
         for size in SIZES:
             words = [f"optimizer.lr={rate}", f"data.batch_size={size}", f"outputs_dir={tmp_path}", "trainer.epochs=2"]

@@ -11,9 +11,8 @@ import pytest
 
 from experiments import train
 from experiments.comparison import files
-from experiments.recorders.uploader import uploader
 from experiments.runs import attempt
-from tests.runner.doubles import Store
+from tests.runner.doubles import Store, store_in_memory
 from tests.runner.stores import outputs, store_uri
 
 __all__ = ["outputs", "store_uri"]
@@ -36,12 +35,7 @@ Command = Callable[..., Answer]
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> Store:
     """A store in memory, which every run and sweep of the test is shown in."""
-    made = Store()
-    for module in ("uploader", "settling"):
-        monkeypatch.setattr(f"experiments.recorders.{module}.tracker", lambda *_: made)
-    monkeypatch.setattr("experiments.recorders.uploader.mlflow", lambda: None)
-    uploader.cache_clear()  # one that has met another store, or a failure, remembers it
-    return made
+    return store_in_memory(monkeypatch)
 
 
 @pytest.fixture

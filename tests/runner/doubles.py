@@ -4,8 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
 from experiments.recorders.history import Row
 from experiments.recorders.mlflow_client import TrackerError
+from experiments.recorders.uploader import uploader
 
 
 @dataclass
@@ -98,3 +101,13 @@ class Store:
         self.calls += 1
         if self.down or (self.down_after is not None and self.calls > self.down_after):
             raise TrackerError("is down")
+
+
+def store_in_memory(monkeypatch: pytest.MonkeyPatch) -> Store:
+    """Have all that this process uploads go to a store in memory."""
+    made = Store()
+    for module in ("uploader", "settling"):
+        monkeypatch.setattr(f"experiments.recorders.{module}.tracker", lambda *_: made)
+    monkeypatch.setattr("experiments.recorders.uploader.mlflow", lambda: None)
+    uploader.cache_clear()  # one that has met another store, or a failure, remembers it
+    return made

@@ -121,7 +121,7 @@ def test_run_goes_on_without_its_server_and_is_uploaded_later_once(
     assert code == 0
     assert "MLflow run" not in out
     assert err.count(f"tracking.uri={nowhere}: ") == 1
-    assert "the same command again will upload it" in err
+    assert "Nothing is lost: the next command uploads what is missing there" in err
     folder = only_run(outputs)
 
     for _ in range(2):
@@ -181,7 +181,7 @@ def test_sweep_prints_a_table_and_where_it_lies(
         "comparison.json",
     }
     assert len(store.runs) == 5
-    assert {path.name for path in outputs.iterdir()} == {"runs", "sweeps"}  # nothing of Hydra's own
+    assert {path.name for path in outputs.iterdir()} == {"runs", "sweeps", "pending"}  # nothing of Hydra's own
 
 
 def test_preset_is_a_sweep_whose_values_can_be_replaced(train_command: Command, words: list[str], store: Store) -> None:

@@ -28,7 +28,7 @@ def handler() -> Iterator[None]:
 def pages(monkeypatch: pytest.MonkeyPatch, outputs: Path) -> list[str]:
     """The stores that were asked for their pages."""
     asked: list[str] = []
-    monkeypatch.setattr(ui, "close_abandoned", lambda *_: None)
+    monkeypatch.setattr(ui, "settle_pending", lambda *_: None)
 
     def links(store: Store) -> dict[str, str]:
         asked.append(store.uri)
@@ -96,7 +96,7 @@ def test_runs_without_a_process_are_closed_before_anything_is_shown(
     pages: list[str], port: int, outputs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[tuple[str, Path, list[str]]] = []
-    monkeypatch.setattr(ui, "close_abandoned", lambda store, folder: asked.append((store.uri, folder, list(pages))))
+    monkeypatch.setattr(ui, "settle_pending", lambda uri, folder: asked.append((uri, folder, list(pages))))
     ui.main(["--port", str(port), "--outputs-dir", str(outputs)])
     assert asked == [(f"sqlite:///{outputs}/mlflow.db", outputs, [])]
 
