@@ -17,7 +17,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, TypeAlias
 
 from filelock import FileLock
-from requests import RequestException, Timeout
+from requests import RequestException
+from urllib3.exceptions import ConnectTimeoutError, ReadTimeoutError
 
 from experiments.errors import UserError
 from experiments.interruption import undisturbed
@@ -35,6 +36,7 @@ SETTINGS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "1",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # what we print is ours
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # a dozen more processes that nothing here needs
 }
 
@@ -102,11 +104,11 @@ def _reason(error: BaseException) -> str:
     """Why a store fails, in a line: of a server that cannot be reached, what the network says."""
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, Timeout):
+        if isinstance(cause, ReadTimeoutError | ConnectTimeoutError):
             return f"did not answer within {os.environ['MLFLOW_HTTP_REQUEST_TIMEOUT']} s"
         if isinstance(cause, ConnectionError | gaierror) and cause.strerror:
             return f"cannot be reached: {cause.strerror}"
-        cause = cause.__cause__ or cause.__context__
+        cause = cause.__cause__ or cause.__context__ or getattr(cause, "reason", None)
     return public(str(error).splitlines()[0]) if str(error) else type(error).__name__
 
 

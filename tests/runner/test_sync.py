@@ -1,0 +1,94 @@
+"""The command that uploads what tracking stores missed."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from experiments import sync
+from experiments.recorders.book import BOOK
+from tests.runner.doubles import Store
+from tests.runner.recorders.folders import IDENTITY, SWEEP, URI, begun, ended, killed, run_folder
+
+
+def called(outputs: Path, *words: str) -> int:
+    return sync.main(["--outputs-dir", str(outputs), *words])
+
+
+def test_nothing_missing_is_said(outputs: Path, store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    ended(run_folder(outputs))
+    before = store.calls
+    assert called(outputs) == 0
+    assert capsys.readouterr().out == f"nothing is missing of the runs in {outputs}\n"
+    assert store.calls == before
+
+
+def test_folder_without_runs_misses_nothing(outputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert called(outputs) == 0
+    assert "nothing is missing" in capsys.readouterr().out
+
+
+def test_what_is_missing_is_uploaded_and_counted(
+    outputs: Path, store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store.down = True
+    ended(run_folder(outputs))
+    killed(run_folder(outputs, SWEEP))
+    store.down = False
+    assert called(outputs) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"run {IDENTITY}  2 epochs",
+        f"run {SWEEP}  1 epoch  its process is gone, now KILLED",
+        f"{URI}: 2 runs brought up to date",
+    ]
+    assert [run.status for run in store.runs.values()] == ["FINISHED", "KILLED"]
+
+
+def test_store_that_still_fails_is_a_line_and_exit_1(
+    outputs: Path, store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store.down = True
+    ended(run_folder(outputs))
+    assert called(outputs) == 1
+    assert capsys.readouterr().err == f"tracking.uri={URI}: 1 run still incomplete; is down\n"
+
+
+def test_run_that_somebody_is_at_is_left_to_them(
+    outputs: Path, store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = begun(run_folder(outputs))
+    assert called(outputs) == 1
+    assert "1 run still incomplete; somebody is at it" in capsys.readouterr().err
+    run.end("FINISHED", {}, {}, [])
+    run.close()
+    assert store.only.status == "FINISHED"
+    assert called(outputs) == 0
+
+
+def test_only_the_store_that_is_named_is_asked(outputs: Path, store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    store.down = True
+    ended(run_folder(outputs))
+    store.down = False
+    assert called(outputs, "--tracking-uri", "http://user:secret@127.0.0.1:9") == 0
+    assert store.runs == {}
+    assert "secret" not in "".join(capsys.readouterr())
+    assert called(outputs, "--tracking-uri", URI) == 0
+    assert store.only.status == "FINISHED"
+
+
+def test_password_of_the_store_is_found_by_its_address(outputs: Path, store: Store) -> None:
+    store.down = True
+    folder = run_folder(outputs)
+    ended(folder)
+    store.down = False
+    book = json.loads((folder / BOOK).read_text())
+    (folder / BOOK).write_text(json.dumps({"http://host|cnn|": book[f"{URI}|cnn|"]}))
+    assert called(outputs, "--tracking-uri", "http://user:secret@host") == 0
+    assert store.only.status == "FINISHED"
+
+
+def test_help_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        sync.main(["--help"])
+    assert end.value.code == 0
+    assert "example: python -m experiments.sync" in capsys.readouterr().out
