@@ -5,14 +5,16 @@ missing. Runs whose process is gone are closed on the way.
 """
 
 import sys
-from collections import Counter
 from pathlib import Path
 
 from experiments.command_line import carried_out, parser
 from experiments.errors import UserError
+from experiments.recorders.book import BOOK, entries, place_of
 from experiments.recorders.mlflow_client import TrackerError
 from experiments.recorders.pending import all_folders
-from experiments.recorders.settling import Settled, settle, stores_missing
+from experiments.recorders.rebuilding import forget_lost, show_here_too
+from experiments.recorders.settling import Settled, settle_all, stores_missing
+from experiments.recorders.store import Store
 from experiments.recorders.uri import absolute_uri, public
 from experiments.terminal import stdout
 
@@ -22,40 +24,65 @@ def main(words: list[str] | None = None) -> int:
     arguments = parser(
         "sync",
         "Upload what tracking stores missed of the runs and sweeps here: while they could not be reached, or because\n"
-        "a process was killed. Each store that has missed something is asked, or the one that is named.",
+        "a process was killed, or their database is gone. Each store that has missed something is asked, or the one\n"
+        "that is named.",
         "python -m experiments.sync --tracking-uri http://127.0.0.1:5000",
     )
+    arguments.add_argument(
+        "--all", action="store_true", help="show all runs there, also those that were to be shown elsewhere"
+    )
     chosen = arguments.parse_args(words)
-    return carried_out(lambda: _sync(chosen.outputs_dir, chosen.tracking_uri))
+    if chosen.all and chosen.tracking_uri is None:
+        arguments.error("--all needs --tracking-uri: where are all runs to be shown?")
+    return carried_out(lambda: _sync(chosen.outputs_dir, chosen.tracking_uri, everything=chosen.all))
 
 
-def _sync(outputs_dir: Path, uri: str | None) -> None:
-    missing = stores_missing(outputs_dir)
-    if uri is not None:  # it may have a password, which no book has
-        missing = Counter({absolute_uri(uri): missing[public(absolute_uri(uri))]})
-    if not missing.total():
-        _say(f"nothing is missing of the runs in {outputs_dir}")
-    failures = [line for store, views in missing.items() if views and (line := _upload(outputs_dir, store, views))]
+def _sync(outputs_dir: Path, uri: str | None, *, everything: bool) -> None:
+    uploaded, failures = 0, []
+    for store in [absolute_uri(uri)] if uri is not None else _stores(outputs_dir):
+        reason = "somebody is at it: its own command uploads it"
+        try:
+            _rebuild(outputs_dir, store, everything=everything)
+            uploaded += _upload(outputs_dir, store)
+        except TrackerError as error:
+            reason = str(error).removeprefix(f"tracking.uri={public(store)}: ")
+        else:
+            if not stores_missing(outputs_dir)[public(store)]:
+                continue
+        left = _counted(stores_missing(outputs_dir)[public(store)], "run")
+        failures.append(f"tracking.uri={public(store)}: {left} still incomplete; {reason}")
     if failures:
         raise UserError("\n".join(failures))
+    if not uploaded:
+        _say(f"nothing is missing of the runs in {outputs_dir}")
 
 
-def _upload(outputs_dir: Path, uri: str, views: int) -> str | None:
-    """Upload what one store misses; say what came of it, and return a line if something is missing still."""
-    done: list[Settled] = []
-    reason = "somebody is at it: its own command uploads it"
-    try:
-        for folder in all_folders(outputs_dir):
-            if settled := settle(folder, uri):
-                done.append(settled)
-                _say(_line(settled))
-    except TrackerError as error:
-        reason = str(error).removeprefix(f"tracking.uri={public(uri)}: ")
-    uploaded = sum(settled.views for settled in done)
+def _stores(outputs_dir: Path) -> list[str]:
+    """The stores that have missed something, and the project's own, which may have been deleted."""
+    own = f"sqlite:///{outputs_dir}/mlflow.db"
+    keys = {key for folder in all_folders(outputs_dir) for key in entries(folder / BOOK)}
+    has_own = any((place_of(key) or ("",))[0] == own for key in keys)
+    return [own] * has_own + [store for store in stores_missing(outputs_dir) if store != own]
+
+
+def _rebuild(outputs_dir: Path, uri: str, *, everything: bool) -> None:
+    """Find out what a store has lost, or never had."""
+    known = Store(uri).run_ids()
+    for folder in all_folders(outputs_dir):
+        forget_lost(folder, uri, known)
+        if everything:
+            show_here_too(folder, uri)
+
+
+def _upload(outputs_dir: Path, uri: str) -> int:
+    """Upload what one store misses, saying so; return how many runs that were."""
+    uploaded = 0
+    for settled in settle_all(all_folders(outputs_dir), uri):
+        uploaded += settled.views
+        _say(_line(settled))
     if uploaded:
         _say(f"{public(uri)}: {_counted(uploaded, 'run')} brought up to date")
-    left = views - uploaded
-    return f"tracking.uri={public(uri)}: {_counted(left, 'run')} still incomplete; {reason}" if left > 0 else None
+    return uploaded
 
 
 def _line(settled: Settled) -> str:

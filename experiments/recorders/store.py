@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,14 @@ class Store:
         with translated(self.uri):
             for run in _paged(lambda **page: self.client.search_runs(ids, condition, **page)):
                 yield _stored_run(run)
+
+    def run_ids(self) -> set[str]:
+        """The ids of all runs there are or have been."""
+        everything = mlflow().entities.ViewType.ALL
+        with translated(self.uri):
+            ids = [found.experiment_id for found in _paged(partial(self.client.search_experiments, everything))]
+            found = _paged(lambda **page: self.client.search_runs(ids, "", everything, **page))
+            return {run.info.run_id for run in found}
 
     def values(self, run_ids: Sequence[str], keys: Sequence[str]) -> Iterator[tuple[str, str, int, float]]:
         """Every value of these metrics: run id, key, step, value; of each run and key in the order of time."""

@@ -7,8 +7,23 @@ import pytest
 
 from experiments import sync
 from experiments.recorders.book import BOOK
+from experiments.recorders.mlflow_client import TrackerError
+from experiments.recorders.store import Store as StoreOnTheWhole
+from experiments.recorders.tracked_run import SweepPart
 from tests.runner.doubles import Store
 from tests.runner.recorders.folders import IDENTITY, SWEEP, URI, begun, ended, killed, run_folder
+
+
+@pytest.fixture(autouse=True)
+def known(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store in memory also says which runs there are."""
+
+    def run_ids(_: object) -> set[str]:
+        if store.down:
+            raise TrackerError("is down")
+        return set(store.runs)
+
+    monkeypatch.setattr(StoreOnTheWhole, "run_ids", run_ids)
 
 
 def called(outputs: Path, *words: str) -> int:
@@ -85,6 +100,45 @@ def test_password_of_the_store_is_found_by_its_address(outputs: Path, store: Sto
     (folder / BOOK).write_text(json.dumps({"http://host|cnn|": book[f"{URI}|cnn|"]}))
     assert called(outputs, "--tracking-uri", "http://user:secret@host") == 0
     assert store.only.status == "FINISHED"
+
+
+def test_store_that_was_lost_is_made_again(outputs: Path, store: Store) -> None:
+    ended(run_folder(outputs))
+    before = store.only
+    store.runs.clear()
+    assert called(outputs, "--tracking-uri", URI) == 0
+    assert store.only is not before
+    assert (store.only.tags, store.only.metrics) == (before.tags, before.metrics)
+    assert (store.only.begun_ms, store.only.ended_ms) == (before.begun_ms, before.ended_ms)
+    assert called(outputs, "--tracking-uri", URI) == 0
+    assert len(store.runs) == 1
+
+
+def test_all_runs_are_shown_in_another_store_when_asked(
+    outputs: Path, store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    killed(run_folder(outputs, SWEEP, "sweeps"), 0)
+    ended(run_folder(outputs), SweepPart(SWEEP, "seed=0"))
+    assert called(outputs) == 0
+    other = "http://user:secret@elsewhere"
+    assert called(outputs, "--tracking-uri", other) == 0
+    assert len(store.runs) == 2
+    capsys.readouterr()
+    for copies in (2, 0):
+        assert called(outputs, "--tracking-uri", other, "--all") == 0
+        assert len(store.runs) == 4
+        out = capsys.readouterr().out
+        assert ("http://elsewhere: 2 runs brought up to date" in out) == bool(copies)
+    sweep, run = list(store.runs.values())[2:]
+    assert run.parent == sweep.run_id
+    assert run.values("train/loss") == [(1, 1.0), (2, 0.5)]
+
+
+def test_all_runs_need_a_place(outputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        called(outputs, "--all")
+    assert end.value.code == 2
+    assert "--all needs --tracking-uri" in capsys.readouterr().err
 
 
 def test_help_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:

@@ -45,3 +45,13 @@ def test_store_that_is_missing_is_not_made_by_asking(tmp_path: Path) -> None:
     assert Store(f"sqlite:///{tmp_path}/mlflow.db").is_missing()
     assert not Store("http://127.0.0.1:9").is_missing()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_deleted_runs_and_those_of_deleted_experiments_are_known_too(made: Tracker, store_uri: str) -> None:
+    other = Tracker(store_uri, "other", Path())
+    ids = [made.create("n", tags={}, begun_ms=1000), made.create("n", tags={}, begun_ms=1000)]
+    ids.append(other.create("n", tags={}, begun_ms=1000))
+    made.delete(ids[0])
+    store = Store(store_uri)
+    store.client.delete_experiment(other.open())
+    assert store.run_ids() == set(ids)
