@@ -9,8 +9,10 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from experiments.recorders.book import run_ids
 from experiments.runs.execute import execute
 from tests.end_to_end.conftest import PATIENCE, TINY, begin, finish, read_until
+from tests.end_to_end.sweeps import wait_for
 from tests.runner.composed import composed_config
 from tests.runner.doubles import store_in_memory
 from tests.runner.stores import make_store
@@ -90,7 +92,7 @@ def test_killed_run_is_closed_by_compare_and_gone_on_with_by_train(
     outputs = tmp_path / "outputs"
     make_store(outputs, tmp_path_factory)
     process = begin("train", *words(outputs, []), cwd=elsewhere)
-    read_until(process.stderr, f"epoch 1/{EPOCHS}")
+    wait_for(lambda: any(run_ids(book) for book in outputs.glob("runs/*/tracked.json")))
     process.kill()  # it has no chance to say so
     process.communicate(timeout=PATIENCE)
     assert process.returncode == -signal.SIGKILL

@@ -23,7 +23,7 @@ from tests.end_to_end.sweeps import (
     words,
 )
 from tests.runner.composed import composed_config
-from tests.runner.doubles import Store
+from tests.runner.doubles import store_in_memory
 from tests.runner.stores import make_store
 
 pytestmark = pytest.mark.long
@@ -45,7 +45,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     outputs = tmp_path_factory.mktemp("undisturbed")
     digests = {}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("experiments.runs.execute.tracker", lambda *_: Store())
+        store_in_memory(patch)
         for rate in RATES:
             folder = execute(composed_config(*words(outputs, rates=(rate,))[2:])).folder
             summary = folder.summary()
@@ -144,7 +144,7 @@ def test_failing_run_is_recorded_with_its_traceback_and_the_others_go_on(
     folder = outputs / "runs" / run.data.tags["identity"]
     assert "MemoryError" in (folder / "failure.txt").read_text()
     artifacts = {path.name for path in (outputs / "artifacts" / run.info.run_id / "artifacts").iterdir()}
-    assert artifacts == {"environment.json", "failure.txt", "train.log"}
+    assert artifacts == {"config.yaml", "environment.json", "failure.txt", "train.log"}
 
 
 def test_sweeps_that_overlap_share_their_runs(outputs: Path, elsewhere: Path, undisturbed: dict[str, str]) -> None:
