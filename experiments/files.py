@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from cnn_core.state import replaced
+from experiments.untrusted import RefusedError, json_file
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
@@ -21,7 +22,6 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
 def read_json(path: Path) -> dict[str, Any] | None:
     """Read a mapping; None if there is no such file or it is damaged, as after a power cut."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError, RecursionError):
+        return json_file(path)
+    except (FileNotFoundError, RefusedError):
         return None
-    return content if isinstance(content, dict) else None

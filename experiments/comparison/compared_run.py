@@ -1,12 +1,12 @@
 """One run of a sweep, as its folder tells it."""
 
-import json
 import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from experiments import untrusted
 from experiments.pictures.scale import Value
 from experiments.recorders.history import History, Row, best
 from experiments.runs.folder import RunFolder
@@ -97,11 +97,8 @@ def number(text: str) -> Value:
     >>> number("16"), number("1e-3"), number("[8]"), number("true"), number("NaN")
     (16, 0.001, '[8]', 'true', 'NaN')
     """
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return text
-    return value if type(value) in (int, float) and math.isfinite(value) else text
+    value = untrusted.number(text)
+    return text if value is None else value
 
 
 def first_line(traceback: str) -> str:

@@ -1,7 +1,6 @@
 """All runs of an MLflow experiment as frames for a notebook: one row a run, one row an epoch of a run."""
 
 import gc
-from ast import literal_eval
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -11,8 +10,10 @@ import pandas as pd
 
 from experiments.errors import UserError
 from experiments.recorders.store import SWEEP_SIZE, Store, StoredRun
+from experiments.untrusted import number
 
 _FROM_TAGS = ("outcome", "sweep.id", "weights.sha256", "data.sha256", "code.sha256")
+_WORDS = {"None": None, "True": True, "False": False}
 _AT_THE_END = "best/"  # metrics that belong to no epoch
 
 
@@ -78,11 +79,10 @@ def _row(run: StoredRun) -> dict[str, Any]:
 @lru_cache(maxsize=10_000)  # of thousands of runs most values are the same
 def _value(text: str) -> object:
     """What a parameter was before MLflow made a text of it; lists stay texts, so that rows can be grouped by them."""
-    try:
-        value = literal_eval(text)
-    except (ValueError, SyntaxError, RecursionError, MemoryError):
-        return text
-    return value if isinstance(value, int | float | None) else text
+    if text in _WORDS:
+        return _WORDS[text]
+    value = number(text)
+    return text if value is None else value
 
 
 @contextmanager

@@ -6,7 +6,6 @@ from pathlib import Path
 from shlex import join
 from typing import Any
 
-import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from experiments.command_line import ui_command
@@ -15,8 +14,10 @@ from experiments.comparison.comparison import Comparison
 from experiments.comparison.table import table_content
 from experiments.comparison.tracked_sweep import tracked_sweep
 from experiments.comparison.wording import counted, outcomes_in_words, overrides
+from experiments.config.leaves import leaves
 from experiments.recorders.uri import is_server
 from experiments.runs.folder import RunFolder
+from experiments.untrusted import RefusedError, yaml_file
 
 
 def as_html(comparison: Comparison, pictures: Mapping[str, Path]) -> str:
@@ -50,11 +51,19 @@ def as_html(comparison: Comparison, pictures: Mapping[str, Path]) -> str:
 
 def _context(comparison: Comparison) -> list[str]:
     """What all runs have in common and a reader asks first: data, network, optimizer, epochs."""
-    configs = (RunFolder(comparison.folder.outputs_dir, run.identity).config for run in comparison.runs)
-    path = next((path for path in configs if path.exists()), None)
-    config: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8")) if path else {}
-    groups = ("data", "model", "optimizer")
-    shared = [str(config[group]["name"]) for group in groups if group in config and group not in comparison.levels]
-    if "trainer" in config and "trainer.epochs" not in comparison.levels:
-        shared.append(counted(config["trainer"]["epochs"], "epoch"))
+    paths = [RunFolder(comparison.folder.outputs_dir, run.identity).config for run in comparison.runs]
+    config = next(filter(None, map(_config, paths)), {})
+    names = [f"{group}.name" for group in ("data", "model", "optimizer") if group not in comparison.levels]
+    shared = [str(config[name]) for name in names if name in config]
+    epochs = config.get("trainer.epochs")
+    if type(epochs) is int and "trainer.epochs" not in comparison.levels:
+        shared.append(counted(epochs, "epoch"))
     return shared
+
+
+def _config(path: Path) -> dict[str, Any]:
+    """A run's configuration by dotted key; empty where it is missing or damaged, as the page says more than that."""
+    try:
+        return leaves(yaml_file(path))
+    except (FileNotFoundError, RefusedError):
+        return {}

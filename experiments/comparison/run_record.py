@@ -3,21 +3,18 @@
 What is read may be damaged, or come from a stranger: it is data, checked, and never more than that.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from experiments.comparison.experiment_frames import epochs_by_run
 from experiments.config.leaves import leaves
 from experiments.errors import UserError
-from experiments.files import read_json
 from experiments.recorders.history import History
 from experiments.recorders.store import Store, StoredRun
 from experiments.runs.folder import RunFolder
+from experiments.untrusted import RefusedError, json_file, json_mapping, numbers, yaml_file
 
 _FACTS = ("outcome", "weights.sha256", "data.sha256", "model.parameters", "model.multiply_adds")
 
@@ -98,34 +95,26 @@ def record_in_store(store: Store, run: StoredRun) -> RunRecord:
 def _stored_environment(store: Store, run_id: str) -> dict[str, Any] | None:
     """None also where the file is damaged: nothing here depends on it, and nobody here can mend it."""
     try:
-        content = json.loads(store.file(run_id, "environment.json") or b"null")
-    except (ValueError, RecursionError):
+        return json_mapping(store.file(run_id, "environment.json") or b"", "environment.json")
+    except RefusedError:
         return None
-    return content if isinstance(content, dict) else None
 
 
 def _json(path: Path) -> dict[str, Any]:
-    content = read_json(path)
-    if content is None:
-        raise _damaged(str(path), "it is no JSON object")
-    return content
+    try:
+        return json_file(path)
+    except RefusedError as error:
+        raise _damaged(error) from error
 
 
 def _config(path: Path) -> dict[str, str]:
     """A configuration as dotted keys and texts; as in MLflow, where it has been texts from the start."""
     try:
-        text = path.read_text(encoding="utf-8")
-        # Nine names in a row for lists of nine of the name before are a file of a line, and billions of values.
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
-            raise _damaged(str(path), "no run writes one that refers to itself")
-        content = yaml.safe_load(text)
+        return _texts(yaml_file(path))
     except FileNotFoundError:
-        raise _damaged(str(path), "it is missing") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise _damaged(str(path), "it is no YAML") from error
-    if not isinstance(content, dict):
-        raise _damaged(str(path), "it is no mapping")
-    return _texts(content)
+        raise _damaged(RefusedError(str(path), "it is missing")) from None
+    except RefusedError as error:
+        raise _damaged(error) from error
 
 
 def _texts(tree: Mapping[str, Any]) -> dict[str, str]:
@@ -134,13 +123,13 @@ def _texts(tree: Mapping[str, Any]) -> dict[str, str]:
 
 def _numbers(place: str, content: object) -> Metrics:
     """Metrics, if that is what they are."""
-    if not isinstance(content, dict):
-        raise _damaged(place, "its metrics are missing")
     try:
-        return {str(key): float(value) for key, value in content.items()}
-    except (TypeError, ValueError, OverflowError) as error:
-        raise _damaged(place, "a metric is no number") from error
+        return numbers(content, place)
+    except RefusedError as error:
+        raise _damaged(error) from error
 
 
-def _damaged(place: str, why: str) -> UserError:
-    return UserError(f"{place}: is damaged, {why}; remove the run's folder, and its command makes it again")
+def _damaged(error: RefusedError) -> UserError:
+    return UserError(
+        f"{error.place}: is damaged, {error.reason}; remove the run's folder, and its command makes it again"
+    )
