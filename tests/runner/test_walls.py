@@ -120,15 +120,6 @@ def test_training_and_data_write_to_no_recorder() -> None:
     assert not {source for source in known if source.startswith(("experiments/training/", "experiments/data/"))}
 
 
-def test_pickle_is_nowhere() -> None:
-    assert importers("pickle", "cloudpickle", "dill", "shelve", "joblib.numpy_pickle") == set()
-    for source in SOURCES:
-        for node in ast.walk(tree(source)):
-            if isinstance(node, ast.keyword) and node.arg == "allow_pickle":
-                assert isinstance(node.value, ast.Constant), source
-                assert node.value.value is False, source
-
-
 def test_global_generators_are_nowhere() -> None:
     own = {"default_rng", "Generator", "SeedSequence", "PCG64"}
     for source in SOURCES:
