@@ -8,11 +8,12 @@ from shlex import join
 
 from experiments.config.places import checkout
 from experiments.errors import UserError
+from experiments.interruption import INTERRUPTED, listening
 from experiments.recorders.uri import absolute_uri, public
 from experiments.terminal import stderr
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)  # writing to a file that is open names none
-FAILED, MISUSED, INTERRUPTED = 1, 2, 130  # exit codes
+FAILED, MISUSED = 1, 2  # exit codes
 
 
 def plain_parser(name: str, description: str, example: str) -> argparse.ArgumentParser:
@@ -57,7 +58,8 @@ def ui_command(outputs_dir: Path, uri: str) -> str:
 def carried_out(command: Callable[[], None]) -> int:
     """Call a command and return its exit code; a mistake of the user ends in a message, not in a traceback."""
     try:
-        command()
+        with listening():
+            command()
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as error:  # an error of the program is raised again

@@ -3,6 +3,7 @@
 Diagnostics go to stderr, results to stdout; without a terminal there are plain lines only.
 """
 
+import errno
 import logging
 import os
 from collections.abc import Iterable, Iterator
@@ -18,7 +19,16 @@ _UNBOUNDED = 10_000  # columns
 
 
 class _Console(Console):
-    """Goes on when nobody reads any more, as behind `| head`: what is printed is in files as well."""
+    """Goes on when nobody reads any more, as behind `| head` or on a terminal that was closed: files have it as well."""
+
+    def _check_buffer(self) -> None:
+        try:
+            super()._check_buffer()
+        except OSError as error:
+            # Results that cannot be written are an error; lines on the way may be lost, as in a log on a full disk.
+            if error.errno != errno.EIO and not self.stderr:
+                raise
+            self.on_broken_pipe()
 
     def on_broken_pipe(self) -> None:
         """Write nothing further, where Rich would end the program before it has done what was asked for."""

@@ -5,19 +5,18 @@ Hydra composes the configuration and owns the flags; what happens then is in `ex
 """
 
 import os
-import signal
 import sys
 from pathlib import Path
-from types import FrameType
 
 import hydra
 from omegaconf import DictConfig
 
-from experiments.command_line import INTERRUPTED, MISUSED, answered, carried_out, complain
+from experiments.command_line import MISUSED, answered, carried_out, complain
 from experiments.config.composition import register, typed_alone
 from experiments.config.explanation import explain, is_composition_error
 from experiments.config.places import CONF
 from experiments.config.schema import Config
+from experiments.interruption import INTERRUPTED, listening
 
 PLUGINS = Path(__file__).resolve().parent / "plugins"
 _MULTIRUN = ("-m", "--multirun")
@@ -27,14 +26,13 @@ def main() -> int:
     """Run the command line and return the exit code."""
     register()
     sys.path.append(str(PLUGINS))
-    signal.signal(signal.SIGTERM, _interrupt)
     sys.argv[1:] = sorted(sys.argv[1:], key=lambda word: word not in _MULTIRUN)  # argparse wants them before all else
     wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints errors in its own way and exits
     try:
-        hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(_task)()
+        with listening():
+            hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(_task)()
     except KeyboardInterrupt:  # of a sweep
-        _end_at_once_if_asked_again()
         return INTERRUPTED
     except Exception as error:  # an error of the program is raised again
         if is_composition_error(error) and not wants_traceback:
@@ -60,17 +58,6 @@ def _run(config: Config) -> None:
         from experiments.runs.report import run_and_report  # noqa: PLC0415  # MLflow's import takes seconds
 
         run_and_report(config)
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    """End as Ctrl-C does, so that the run is closed in order."""
-    raise KeyboardInterrupt
-
-
-def _end_at_once_if_asked_again() -> None:
-    """All is closed; what is left is Python's own cleaning up, which would answer with a traceback."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_DFL)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import FrameType
 
 import requests
 
@@ -52,7 +51,6 @@ def _serve(uri: str, outputs_dir: Path, port: int) -> None:
         _print_links(server_address(uri), pages)
         return
     _refuse_taken(port)
-    signal.signal(signal.SIGTERM, _interrupt)
     log = Path(tempfile.gettempdir()) / f"mlflow-ui-{os.getpid()}.log"
     with log.open("w") as sink:
         # A session of its own, so that the workers of the server can be ended with it.
@@ -71,10 +69,6 @@ def _serve(uri: str, outputs_dir: Path, port: int) -> None:
         with suppress(ProcessLookupError):
             os.killpg(server.pid, signal.SIGTERM)
         server.wait()
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def _command(uri: str, port: int) -> Sequence[str]:

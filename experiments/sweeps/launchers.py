@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 from joblib.externals.loky import BrokenProcessPool, ProcessPoolExecutor
 
 from experiments.config.schema import JoblibConfig, LauncherConfig
-from experiments.sweeps.worker import PATIENCE, interruptible, set_up
+from experiments.sweeps.worker import FROM_TERMINALS, PATIENCE, interruptible, set_up
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -91,11 +91,12 @@ class _Worker(Generic[Task, Result]):
     """One process, in a pool of its own: joblib gives up all processes of a pool when one of them is killed."""
 
     def __init__(self, function: Callable[[Task], Result]) -> None:
-        self._pool = ProcessPoolExecutor(1, initializer=set_up, initargs=(os.getpid(),))
         self._function = function
-        # The process inherits what is blocked: until it is set up, Ctrl-C is a traceback to it.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        # Processes inherit what is blocked. Until a worker is set up, Ctrl-C is a traceback to it; and the process that
+        # loky cleans up with must outlive all others.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, FROM_TERMINALS)
         try:
+            self._pool = ProcessPoolExecutor(1, initializer=set_up, initargs=(os.getpid(),))
             self._process: Future[int] = self._pool.submit(os.getpid)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -9,9 +9,12 @@ from collections.abc import Callable
 from types import FrameType
 from typing import TypeVar
 
+from experiments.interruption import INTERRUPTING
+
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
+FROM_TERMINALS = {signal.SIGINT, signal.SIGHUP}  # to all processes at once, also to those that are not set up yet
 PATIENCE = 60.0  # seconds in which a worker that is told to end must have closed its run
 _GLANCE = 1.0  # seconds between two looks at whether the parent is still there
 
@@ -21,15 +24,16 @@ _told_to_end = False  # while it was still loading what its task needs
 
 
 def set_up(parent: int) -> None:
-    """Take SIGINT and SIGTERM for a wish to end what is under way, and the parent's end too."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupt)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # the parent blocked it for the start
+    """Take the signals that interrupt for a wish to end what is under way, and the parent's end too."""
+    for number in INTERRUPTING:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _interrupt)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, FROM_TERMINALS)  # the parent blocked them for the start
     threading.Thread(target=_follow, args=(parent,), daemon=True).start()
 
 
 def interruptible(function: Callable[[Task], Result], task: Task) -> Result:
-    """Carry out a task; SIGINT and SIGTERM raise KeyboardInterrupt in it."""
+    """Carry out a task; a signal that interrupts raises KeyboardInterrupt in it."""
     global _state  # noqa: PLW0603  # a signal's handler has nothing else to look at
     _state = _BUSY
     try:
