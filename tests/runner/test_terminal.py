@@ -3,6 +3,7 @@
 import io
 import logging
 import os
+import pty
 import re
 import subprocess
 import sys
@@ -73,6 +74,31 @@ def test_progress_is_shown_on_a_terminal_and_gone_afterwards(screen: io.StringIO
     assert list(terminal.progress([1, 2, 3], total=3, label="epoch 1/5")) == [1, 2, 3]
     assert "epoch 1/5" in screen.getvalue()
     assert screen.getvalue().endswith("\x1b[2K")  # its line is erased
+
+
+def test_work_goes_on_when_the_terminal_was_closed() -> None:
+    program = (
+        "import os, sys; from experiments.terminal import progress, stderr, stdout\n"
+        "os.read(0, 1)\n"
+        "for item in progress([1, 2], total=2, label='a'): stderr.print('b')\n"
+        "stdout.print('c'); sys.exit(3)"
+    )
+    window, inside = pty.openpty()
+    process = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=inside, stderr=inside)
+    os.close(inside)
+    os.close(window)
+    process.communicate(b"x")
+    assert process.returncode == 3
+
+
+def test_lines_on_the_way_may_be_lost_where_results_may_not() -> None:
+    program = "import sys; from experiments.terminal import stderr, stdout\nstderr.print('b'); stdout.print('c')"
+    with open("/dev/full", "w") as full:
+        lost = subprocess.run([sys.executable, "-c", program], stderr=full, stdout=subprocess.PIPE, check=False)
+        assert (lost.returncode, lost.stdout) == (0, b"c\n")
+        failed = subprocess.run([sys.executable, "-c", program], stdout=full, stderr=subprocess.PIPE, check=False)
+        assert failed.returncode != 0
+        assert b"No space left" in failed.stderr
 
 
 def test_work_goes_on_when_nobody_reads_any_more() -> None:
