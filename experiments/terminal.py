@@ -19,7 +19,7 @@ _UNBOUNDED = 10_000  # columns
 
 
 class _Console(Console):
-    """Goes on when nobody reads any more, as behind `| head` or on a closed terminal: what is printed is in files as well."""
+    """Goes on when nobody reads any more, as behind `| head`: what is printed is in files as well."""
 
     def _check_buffer(self) -> None:
         try:

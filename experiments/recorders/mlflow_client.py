@@ -8,16 +8,17 @@ import contextlib
 import logging
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from socket import gaierror
 from types import ModuleType
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from filelock import FileLock
-from requests import RequestException
+from requests import RequestException, Response, Session
 from urllib3.exceptions import ConnectTimeoutError, ReadTimeoutError
 
 from experiments.errors import UserError
@@ -29,11 +30,16 @@ if TYPE_CHECKING:
 
 Client: TypeAlias = "MlflowClient"
 
+_ANSWER_SIZE = 64 << 20  # bytes; a thousand runs with all their params are ten millions
+_ANSWER_SECONDS = 60.0
+_PART = 1 << 16  # bytes
+_READ, _SHOWN = 10_000, 400  # characters of an error
 _PATIENCE = 120.0  # seconds to wait for another process that makes the store ready
 
 SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # whoever asks tries again, and knows what may have been done twice
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
+    "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",  # a server would say for how long it is waited for
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "1",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # what we print is ours
@@ -73,10 +79,40 @@ def mlflow() -> ModuleType:
     with undisturbed():  # a module imported by half stays so, and the run could not be closed any more
         module = import_module("mlflow")
         import_module("mlflow.entities")
+        _bound_answers(import_module("mlflow.utils.request_utils"))
     for chatty in ("mlflow", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # what it warns of becomes an error here
     return module
+
+
+def _bound_answers(requests_of_mlflow: ModuleType) -> None:
+    """Let no server answer for ever: MLflow would keep all that comes in memory, as long as something comes."""
+    make_session = requests_of_mlflow._cached_get_request_session
+
+    @cache
+    def bounded_session(*arguments: Any, **more: Any) -> Session:
+        session: Session = make_session(*arguments, **more)
+        session.hooks["response"].append(_read_bounded)
+        return session
+
+    requests_of_mlflow._cached_get_request_session = bounded_session  # type: ignore[attr-defined]
+
+
+def _read_bounded(answer: Response, **_: object) -> None:
+    """Read an answer before anyone else does.
+
+    Raises:
+        RequestException: it is too large, or takes too long.
+    """
+    until = time.monotonic() + _ANSWER_SECONDS
+    content = bytearray()
+    while part := answer.raw.read1(_PART, decode_content=True):  # what has come; `iter_content` waits for a whole part
+        content += part
+        if len(content) > _ANSWER_SIZE or time.monotonic() > until:
+            answer.close()
+            raise RequestException(f"an answer goes on after {_ANSWER_SIZE >> 20} MB or {_ANSWER_SECONDS:.0f} s")
+    answer._content, answer._content_consumed = bytes(content), True  # type: ignore[attr-defined]  # as requests does
 
 
 @contextlib.contextmanager
@@ -109,7 +145,13 @@ def _reason(error: BaseException) -> str:
         if isinstance(cause, ConnectionError | gaierror) and cause.strerror:
             return f"cannot be reached: {cause.strerror}"
         cause = cause.__cause__ or cause.__context__ or getattr(cause, "reason", None)
-    return public(str(error).splitlines()[0]) if str(error) else type(error).__name__
+    return _in_a_line(error)
+
+
+def _in_a_line(error: BaseException) -> str:
+    """What happened, as it may be shown: a server's own words are in it, of any length and kind, and addresses."""
+    first_line = (str(error).strip() or type(error).__name__)[:_READ].splitlines()[0]
+    return "".join(sign if sign.isprintable() else "?" for sign in public(first_line)[:_SHOWN])
 
 
 @cache
@@ -119,6 +161,7 @@ def _store_errors() -> tuple[type[Exception], ...]:
         mlflow().exceptions.MlflowException,
         import_module("sqlalchemy.exc").SQLAlchemyError,
         import_module("alembic.util").CommandError,
+        import_module("google.protobuf.json_format").Error,  # a server's answer says something else than MLflow's would
         sqlite3.Error,
         RequestException,
         OSError,

@@ -1,18 +1,18 @@
 """A tracking store as a whole: what it has in all its experiments, and what can be asked of it."""
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import product
-from pathlib import Path
 from typing import Any
 
-from experiments.recorders.mlflow_client import Client, connect, mlflow, translated
+from experiments.recorders.artifacts import read_artifact
+from experiments.recorders.mlflow_client import Client, TrackerError, connect, mlflow, translated
 from experiments.recorders.uri import absolute_uri, public, sqlite_path
 
 _PAGE = 1000  # what a search finds comes in answers of this size
+_PAGES = 1000  # more than a store has that is a store
 _CONNECTIONS = 8  # to a server that is asked for much
 DESCRIPTION = "mlflow.note.content"  # the tag that MLflow shows as a run's description, Markdown
 SWEEP_SIZE = "sweep.size"  # the tag that tells a sweep's own run from its children
@@ -95,10 +95,15 @@ class Store:
                 return
             with ThreadPoolExecutor(_CONNECTIONS) as pool:
                 pairs = list(product(run_ids, keys))
-                histories = pool.map(lambda pair: self.client.get_metric_history(*pair), pairs)
+                histories = pool.map(self._history, pairs)
                 for (run_id, key), history in zip(pairs, histories, strict=True):
                     for metric in history:
                         yield run_id, key, metric.step, metric.value
+
+    def _history(self, run_and_key: tuple[str, str]) -> list[Any]:
+        run_id, key = run_and_key
+        ask = partial(self.client._tracking_client.store.get_metric_history, run_id, key)
+        return list(_paged(ask))
 
     def running(self) -> list[StoredRun]:
         """The runs that are RUNNING, as far as the store knows."""
@@ -117,22 +122,28 @@ class Store:
 
     def file(self, run_id: str, name: str) -> bytes | None:
         """A file of a run's artifacts; None if there is none or it lies where this machine cannot get it."""
-        with translated(self.uri), tempfile.TemporaryDirectory() as folder:
+        with translated(self.uri):
             try:
-                return Path(self.client.download_artifacts(run_id, name, folder)).read_bytes()
-            except (mlflow().exceptions.MlflowException, OSError):
+                return read_artifact(self.client, self.uri, run_id, name)
+            except mlflow().exceptions.MlflowException:
                 return None
 
 
 def _paged(search: Callable[..., Any]) -> Iterator[Any]:
-    """What a search finds, page by page."""
-    token = None
-    while True:
+    """What a search finds, page by page.
+
+    Raises:
+        TrackerError: there is no end of it.
+    """
+    token, seen = None, set[str]()
+    while token not in seen and len(seen) < _PAGES:
+        seen.add(token or "")
         page = search(max_results=_PAGE, page_token=token)
         yield from page
         token = page.token
         if not token:
             return
+    raise TrackerError("the store finds no end: its answers go on after a million, or come again")
 
 
 def _stored_run(run: Any) -> StoredRun:
