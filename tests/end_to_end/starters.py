@@ -2,12 +2,20 @@
 
 import multiprocessing
 import os
+from multiprocessing.context import ForkServerContext
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 from experiments.config.schema import Config
 from experiments.runs.execute import execute
 from tests.end_to_end.conftest import PATIENCE
+
+
+def preloaded() -> ForkServerContext:
+    """What starts processes that find everything imported."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.end_to_end.preloaded"])
+    return context
 
 
 def begin_at_once(configs: list[Config], said: Path) -> list[int | None]:
@@ -17,8 +25,7 @@ def begin_at_once(configs: list[Config], said: Path) -> list[int | None]:
         configs: the runs.
         said: a file for what the processes say.
     """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.end_to_end.preloaded"])
+    context = preloaded()
     barrier = context.Barrier(len(configs))
     processes = [context.Process(target=_carry_out, args=(config, barrier, said)) for config in configs]
     for process in processes:

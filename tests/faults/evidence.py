@@ -1,0 +1,186 @@
+"""What is on the disk and in the store when all is over, read without the program's own readers."""
+
+import hashlib
+import json
+import sqlite3
+from collections import Counter
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ARTIFACTS = {"config.yaml", "environment.json", "summary.txt", "history.jsonl", "learning_curve.png", "train.log"}
+_AT_THE_END = ("best/test_accuracy", "best/epoch")
+
+Metrics = dict[tuple[str, int], float]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run comes to however it got there; `time/…` is left out, which no two runs share."""
+
+    weights: str
+    weights_by_epoch: tuple[str, ...]
+    metrics: Metrics
+    printed: str
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """What a store's database has of one MLflow run."""
+
+    run_id: str
+    status: str
+    tags: dict[str, str]
+    values: Counter[tuple[str, int]]  # how often each metric has a value at each step
+    metrics: Metrics
+
+
+def result(outputs: Path, printed: str) -> Result:
+    """What the only run in this folder came to."""
+    folder = run_folder(outputs)
+    rows = _rows(folder)
+    last = max(epoch for _, epoch in rows)
+    marker = json.loads((folder / "finished.json").read_text())
+    metrics = rows | {(key, last): marker["final"][key] for key in _AT_THE_END}
+    return Result(_digest(folder), _digests(folder), metrics, printed.splitlines()[0])
+
+
+def run_folder(outputs: Path) -> Path:
+    """The folder of the only run."""
+    (folder,) = (outputs / "runs").iterdir()
+    return folder
+
+
+def epochs_recorded(outputs: Path) -> int:
+    """How many epochs the only run has recorded; 0 before it has a folder."""
+    return sum(path.read_bytes().count(b"\n") for path in (outputs / "runs").glob("*/history.jsonl"))
+
+
+def stored_runs(database: Path, identity: str) -> list[StoredRun]:
+    """The runs of an identity that are not deleted, in whichever experiment."""
+    with closing(sqlite3.connect(database)) as store:
+        ids = store.execute(
+            "SELECT run_uuid, status FROM runs JOIN tags USING (run_uuid)"
+            " WHERE tags.key = 'identity' AND tags.value = ? AND lifecycle_stage = 'active'",
+            [identity],
+        ).fetchall()
+        return [_stored_run(store, run_id, status) for run_id, status in ids]
+
+
+def still_running(database: Path) -> int:
+    """How many runs a store shows as RUNNING, whatever they are."""
+    with closing(sqlite3.connect(database)) as store:
+        (number,) = store.execute("SELECT count(*) FROM runs WHERE status = 'RUNNING'").fetchone()
+        return int(number)
+
+
+def lost_in_folder(outputs: Path, expected: Result) -> list[str]:
+    """What is wrong with the only run's folder."""
+    folder = run_folder(outputs)
+    marker = _read(folder / "finished.json")
+    wrong = {
+        "finished.json has other weights": marker.get("weights.sha256") != expected.weights,
+        "finished.json says another outcome": marker.get("outcome") != "completed",
+        "checkpoint.npz has other weights": _digest(folder) != expected.weights,
+        "history.jsonl has other weights": _digests(folder) != expected.weights_by_epoch,
+        "history.jsonl has other metrics": _rows(folder) != _every_epoch(expected.metrics),
+        f"drafts are left: {_drafts(outputs)}": bool(_drafts(outputs)),
+    }
+    return [what for what, is_so in wrong.items() if is_so]
+
+
+def lost_in_store(
+    database: Path, artifacts: Path, outputs: Path, expected: Result, *, runs: int | None = None
+) -> list[str]:
+    """What is wrong with what the store shows of the only run.
+
+    Args:
+        database: of the store.
+        artifacts: below which folder it keeps files.
+        outputs: where the run is.
+        expected: what it should have come to.
+        runs: how many MLflow runs there may be, the finished one included; any number of KILLED ones if not given.
+    """
+    folder = run_folder(outputs)
+    found = stored_runs(database, folder.name)
+    finished = [run for run in found if run.status == "FINISHED"]
+    wrong = [f"{run.run_id} has {run.status}" for run in found if run.status not in ("FINISHED", "KILLED")]
+    wrong += [f"{run.run_id} has {pair} {number} times" for run in found for pair, number in _repeated(run)]
+    if still_running(database):
+        wrong.append(f"{still_running(database)} runs are RUNNING")
+    if runs is not None and len(found) > runs:
+        wrong.append(f"there are {len(found)} runs of {folder.name}")
+    if len(finished) != 1:
+        return [*wrong, f"there are {len(finished)} finished runs of {folder.name}"]
+    return wrong + _lost_of_finished(finished[0], artifacts, folder, expected)
+
+
+def _lost_of_finished(run: StoredRun, artifacts: Path, folder: Path, expected: Result) -> list[str]:
+    shown = {(key, step): value for (key, step), value in run.metrics.items() if not key.startswith("time/")}
+    missing = sorted(expected.metrics.keys() - shown.keys())
+    wrong = {
+        f"the store misses {len(missing)} metrics: {missing[:4]}": bool(missing),
+        "the store has other metrics": not missing and shown != expected.metrics,
+        "the store has other weights": run.tags.get("weights.sha256") != expected.weights,
+        "the store says another outcome": run.tags.get("outcome") != "completed",
+    }
+    files = {path.name: path for path in artifacts.glob(f"**/{run.run_id}/artifacts/*")}
+    if ARTIFACTS - files.keys():
+        wrong[f"the store misses files: {sorted(ARTIFACTS - files.keys())}"] = True
+    elif files["history.jsonl"].read_bytes() != (folder / "history.jsonl").read_bytes():
+        wrong["the store's history is another"] = True
+    return [what for what, is_so in wrong.items() if is_so]
+
+
+def _stored_run(store: sqlite3.Connection, run_id: str, status: str) -> StoredRun:
+    tags = dict(store.execute("SELECT key, value FROM tags WHERE run_uuid = ?", [run_id]).fetchall())
+    rows = store.execute("SELECT key, step, value FROM metrics WHERE run_uuid = ?", [run_id]).fetchall()
+    values = Counter((key, step) for key, step, _ in rows)
+    return StoredRun(run_id, status, tags, values, {(key, step): value for key, step, value in rows})
+
+
+def _repeated(run: StoredRun) -> list[tuple[tuple[str, int], int]]:
+    return [(pair, number) for pair, number in run.values.items() if number > 1]
+
+
+def _rows(folder: Path) -> Metrics:
+    rows = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
+    assert [row["epoch"] for row in rows] == list(range(1, len(rows) + 1))
+    return _every_epoch({(key, row["epoch"]): value for row in rows for key, value in row["metrics"].items()})
+
+
+def _every_epoch(metrics: Metrics) -> Metrics:
+    """Without times, and without what is known only at the end."""
+    left_out = ("time/", "best/")
+    return {(key, step): value for (key, step), value in metrics.items() if not key.startswith(left_out)}
+
+
+def _digests(folder: Path) -> tuple[str, ...]:
+    return tuple(json.loads(line)["weights_sha256"] for line in (folder / "history.jsonl").read_text().splitlines())
+
+
+def _digest(folder: Path) -> str:
+    """SHA-256 over the weights in the checkpoint: each one's name, dtype, shape and bytes."""
+    digest = hashlib.sha256()
+    with np.load(folder / "checkpoint.npz", allow_pickle=False) as arrays:
+        for name in arrays.files:
+            if name.startswith("model/"):
+                value = arrays[name]
+                digest.update(f"{name.removeprefix('model/')} {value.dtype.str} {value.shape}\n".encode())
+                digest.update(value.tobytes())
+    return digest.hexdigest()
+
+
+def _drafts(outputs: Path) -> list[str]:
+    return sorted(path.name for path in outputs.rglob("*.draft"))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

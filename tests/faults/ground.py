@@ -1,0 +1,86 @@
+"""Where trials take place: folders, a store that is made once and copied, and runs that nothing happened to."""
+
+import shutil
+import sqlite3
+import time
+from contextlib import closing
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.faults import job
+from tests.faults.evidence import Result, result
+from tests.faults.processes import begin, fork
+
+
+class Undisturbed(NamedTuple):
+    """A run that nothing happened to: what it came to, and how long it took."""
+
+    result: Result
+    seconds: float
+
+
+class Ground:
+    """A folder for trials.
+
+    Args:
+        base: it, empty.
+    """
+
+    def __init__(self, base: Path) -> None:
+        self.base = base
+        self._number = 0
+        self._folders: list[Path] = []
+
+    def outputs(self, name: str) -> Path:
+        """A new outputs folder with an empty store in it."""
+        self._number += 1
+        folder = self.base / f"{name}{self._number}"
+        self._folders.append(folder)
+        self.put_store(folder / "outputs")
+        return folder / "outputs"
+
+    def put_store(self, outputs: Path) -> None:
+        """Put an empty store where a run would make its own, which takes seconds."""
+        outputs.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(self._store)) as source, closing(sqlite3.connect(outputs / "mlflow.db")) as store:
+            source.backup(store)
+
+    def clear(self) -> None:
+        """Remove the folders of trials that nothing was lost in."""
+        for folder in self._folders:
+            shutil.rmtree(folder)
+        self._folders = []
+
+    @cached_property
+    def fresh(self) -> Undisturbed:
+        """As a user starts it."""
+        outputs = self.outputs("fresh")
+        began = time.monotonic()
+        command = begin(job.words(outputs), outputs.parent)
+        assert command.wait() == 0, command.err
+        return Undisturbed(result(outputs, command.out), time.monotonic() - began)
+
+    @cached_property
+    def forked(self) -> Undisturbed:
+        """With everything imported already."""
+        fork(job.words(self.outputs("warm")), self.base / "warm").wait()  # the first waits for the imports
+        outputs = self.outputs("forked")
+        began = time.monotonic()
+        command = fork(job.words(outputs), outputs.parent)
+        assert command.wait() == 0, command.err
+        return Undisturbed(result(outputs, command.out), time.monotonic() - began)
+
+    @cached_property
+    def _store(self) -> Path:
+        """An empty store with the tables of MLflow, made by a run like any other."""
+        outputs = self.base / "first" / "outputs"
+        command = begin(job.words(outputs, epochs=1), outputs.parent)
+        assert command.wait() == 0, command.err
+        database = outputs / "mlflow.db"
+        with closing(sqlite3.connect(database)) as store:
+            for table in ("metrics", "latest_metrics", "params", "tags", "inputs", "runs"):
+                store.execute(f"DELETE FROM {table}")
+            store.execute("DELETE FROM experiments WHERE name = 'cnn'")
+            store.commit()
+        return database
