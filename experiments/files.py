@@ -14,6 +14,12 @@ def write_whole(path: Path, content: str | bytes) -> None:
         draft.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
+def remove_drafts(folder: Path) -> None:
+    """Remove what processes that were killed had not finished writing; only for whoever holds the folder."""
+    for draft in folder.glob("*.draft"):
+        draft.unlink(missing_ok=True)
+
+
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write a mapping as JSON, whole or not at all."""
     write_whole(path, json.dumps(content, indent=2) + "\n")

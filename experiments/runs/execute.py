@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from experiments.config.schema import Config
+from experiments.files import remove_drafts
 from experiments.lock import held
 from experiments.recorders.tracked_run import SweepPart, TrackedRun
 from experiments.recorders.uploader import uploader
@@ -76,6 +77,7 @@ def execute(
     """
     folder = RunFolder(Path(config.outputs_dir), identity(config), rerun.number if rerun else None)
     with held(folder.lock, on_wait=lambda: _log.info("run %s: another process is at it, waiting", folder.identity)):
+        remove_drafts(folder.path)
         tracking, outputs_dir = config.tracking, Path(config.outputs_dir)
         store = uploader(tracking.uri, outputs_dir)
         tracked = TrackedRun(store, tracking.experiment, folder.path, name or default_name(config), part)

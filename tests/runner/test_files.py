@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.files import read_json, write_json, write_whole
+from cnn_core.state import replaced
+from experiments.files import read_json, remove_drafts, write_json, write_whole
 
 
 def test_file_is_written_and_replaced(tmp_path: Path) -> None:
@@ -63,3 +64,14 @@ def test_missing_file_is_none(tmp_path: Path) -> None:
 def test_damaged_file_is_none(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "a.json").write_bytes(content)
     assert read_json(tmp_path / "a.json") is None
+
+
+def test_draft_of_a_killed_process_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "note.txt"
+    write_whole(path, "whole")
+    killed = replaced(path)
+    killed.__enter__().write_text("by half")  # and nothing is cleaned up
+    assert len(list(tmp_path.iterdir())) == 2
+    remove_drafts(tmp_path)
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_text() == "whole"

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from threading import Event
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -464,6 +465,15 @@ def test_whatever_is_damaged_the_end_is_the_same(what: str, outputs: Path, stop_
     execute(undisturbed)
     assert without_times(config) == without_times(undisturbed)
     assert digest_of(config) == digest_of(undisturbed)
+
+
+def test_what_a_killed_process_had_not_finished_writing_is_removed(outputs: Path) -> None:
+    config = small_config(outputs)
+    draft = folder_of(config).path / f"checkpoint.npz.{uuid4().hex}.draft"
+    draft.parent.mkdir(parents=True)
+    draft.write_bytes(b"PK")
+    execute(config)
+    assert not draft.exists()
 
 
 def test_damaged_checkpoint_is_named_in_a_warning(

@@ -6,6 +6,7 @@ import threading
 import time
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -279,3 +280,13 @@ def test_equal_sweep_waits_for_the_one_under_way_and_repeats_nothing(
         assert store.runs == {}
     other.join(60)
     assert len(weights(outputs)) == 2
+
+
+def test_what_a_killed_process_had_not_finished_writing_is_removed(outputs: Path, store: Store) -> None:
+    cells = rates(outputs, 0.1)
+    draft = SweepFolder(outputs, sweep_id(cells)).path / f"sweep.json.{uuid4().hex}.draft"
+    draft.parent.mkdir(parents=True)
+    draft.write_text("{")
+    run_sweep(cells)
+    assert parents(store)[0].status == "FINISHED"
+    assert not draft.exists()
