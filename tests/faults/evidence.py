@@ -38,14 +38,13 @@ class StoredRun:
     metrics: Metrics
 
 
-def result(outputs: Path, printed: str) -> Result:
-    """What the only run in this folder came to."""
-    folder = run_folder(outputs)
+def result(folder: Path, printed: str = "") -> Result:
+    """What the run in this folder came to, and what its command printed."""
     rows = _rows(folder)
     last = max(epoch for _, epoch in rows)
     marker = json.loads((folder / "finished.json").read_text())
     metrics = rows | {(key, last): marker["final"][key] for key in _AT_THE_END}
-    return Result(_digest(folder), _digests(folder), metrics, printed.splitlines()[0])
+    return Result(_digest(folder), _digests(folder), metrics, printed.partition("\n")[0])
 
 
 def run_folder(outputs: Path) -> Path:
@@ -70,16 +69,16 @@ def stored_runs(database: Path, identity: str) -> list[StoredRun]:
         return [_stored_run(store, run_id, status) for run_id, status in ids]
 
 
-def still_running(database: Path) -> int:
-    """How many runs a store shows as RUNNING, whatever they are."""
-    with closing(sqlite3.connect(database)) as store:
-        (number,) = store.execute("SELECT count(*) FROM runs WHERE status = 'RUNNING'").fetchone()
-        return int(number)
-
-
-def lost_in_folder(outputs: Path, expected: Result) -> list[str]:
-    """What is wrong with the only run's folder."""
+def lost(outputs: Path, expected: Result) -> list[str]:
+    """What is wrong with the only run in this folder, and with what the store there shows of it."""
     folder = run_folder(outputs)
+    wrong = lost_in_folder(folder, expected)
+    wrong += lost_in_store(outputs / "mlflow.db", outputs / "artifacts", folder, expected)
+    return wrong + left_open(outputs / "mlflow.db") + left_drafts(outputs)
+
+
+def lost_in_folder(folder: Path, expected: Result) -> list[str]:
+    """What is wrong with a run's folder."""
     marker = _read(folder / "finished.json")
     wrong = {
         "finished.json has other weights": marker.get("weights.sha256") != expected.weights,
@@ -87,35 +86,43 @@ def lost_in_folder(outputs: Path, expected: Result) -> list[str]:
         "checkpoint.npz has other weights": _digest(folder) != expected.weights,
         "history.jsonl has other weights": _digests(folder) != expected.weights_by_epoch,
         "history.jsonl has other metrics": _rows(folder) != _every_epoch(expected.metrics),
-        f"drafts are left: {_drafts(outputs)}": bool(_drafts(outputs)),
     }
     return [what for what, is_so in wrong.items() if is_so]
 
 
 def lost_in_store(
-    database: Path, artifacts: Path, outputs: Path, expected: Result, *, runs: int | None = None
+    database: Path, artifacts: Path, folder: Path, expected: Result, *, runs: int | None = None
 ) -> list[str]:
-    """What is wrong with what the store shows of the only run.
+    """What is wrong with what a store shows of a run.
 
     Args:
         database: of the store.
         artifacts: below which folder it keeps files.
-        outputs: where the run is.
+        folder: of the run.
         expected: what it should have come to.
         runs: how many MLflow runs there may be, the finished one included; any number of KILLED ones if not given.
     """
-    folder = run_folder(outputs)
     found = stored_runs(database, folder.name)
     finished = [run for run in found if run.status == "FINISHED"]
-    wrong = [f"{run.run_id} has {run.status}" for run in found if run.status not in ("FINISHED", "KILLED")]
+    wrong = [f"{run.run_id} is {run.status}" for run in found if run.status not in ("FINISHED", "KILLED")]
     wrong += [f"{run.run_id} has {pair} {number} times" for run in found for pair, number in _repeated(run)]
-    if still_running(database):
-        wrong.append(f"{still_running(database)} runs are RUNNING")
     if runs is not None and len(found) > runs:
         wrong.append(f"there are {len(found)} runs of {folder.name}")
     if len(finished) != 1:
         return [*wrong, f"there are {len(finished)} finished runs of {folder.name}"]
     return wrong + _lost_of_finished(finished[0], artifacts, folder, expected)
+
+
+def left_open(database: Path) -> list[str]:
+    """The runs that a store still shows as RUNNING."""
+    with closing(sqlite3.connect(database)) as store:
+        ids = store.execute("SELECT run_uuid FROM runs WHERE status = 'RUNNING'").fetchall()
+    return [f"{run_id} is RUNNING" for (run_id,) in ids]
+
+
+def left_drafts(outputs: Path) -> list[str]:
+    """Files that were to take another's place and never did."""
+    return [f"{path.relative_to(outputs)} is left" for path in sorted(outputs.rglob("*.draft"))]
 
 
 def _lost_of_finished(run: StoredRun, artifacts: Path, folder: Path, expected: Result) -> list[str]:
@@ -172,10 +179,6 @@ def _digest(folder: Path) -> str:
                 digest.update(f"{name.removeprefix('model/')} {value.dtype.str} {value.shape}\n".encode())
                 digest.update(value.tobytes())
     return digest.hexdigest()
-
-
-def _drafts(outputs: Path) -> list[str]:
-    return sorted(path.name for path in outputs.rglob("*.draft"))
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -4,12 +4,12 @@ import shutil
 import sqlite3
 import time
 from contextlib import closing
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 from tests.faults import job
-from tests.faults.evidence import Result, result
+from tests.faults.evidence import Result, result, run_folder
 from tests.faults.processes import begin, fork
 
 
@@ -52,24 +52,16 @@ class Ground:
             shutil.rmtree(folder)
         self._folders = []
 
-    @cached_property
-    def fresh(self) -> Undisturbed:
-        """As a user starts it."""
-        outputs = self.outputs("fresh")
+    @cache  # noqa: B019  # there is one ground in a process
+    def undisturbed(self, epochs: int = job.EPOCHS, *, fresh: bool = False) -> Undisturbed:
+        """The run of this many epochs that nothing happened to; a fresh one is started as a user does."""
+        if not fresh:
+            fork(job.words(self.outputs("warm")), self.base / "warm").wait()  # the first waits for the imports
+        outputs = self.outputs("undisturbed")
         began = time.monotonic()
-        command = begin(job.words(outputs), outputs.parent)
+        command = (begin if fresh else fork)(job.words(outputs, epochs=epochs), outputs.parent)
         assert command.wait() == 0, command.err
-        return Undisturbed(result(outputs, command.out), time.monotonic() - began)
-
-    @cached_property
-    def forked(self) -> Undisturbed:
-        """With everything imported already."""
-        fork(job.words(self.outputs("warm")), self.base / "warm").wait()  # the first waits for the imports
-        outputs = self.outputs("forked")
-        began = time.monotonic()
-        command = fork(job.words(outputs), outputs.parent)
-        assert command.wait() == 0, command.err
-        return Undisturbed(result(outputs, command.out), time.monotonic() - began)
+        return Undisturbed(result(run_folder(outputs), command.out), time.monotonic() - began)
 
     @cached_property
     def _store(self) -> Path:

@@ -3,7 +3,7 @@
 import time
 
 from tests.faults import job
-from tests.faults.evidence import lost_in_folder, lost_in_store
+from tests.faults.evidence import lost as lost_of
 from tests.faults.ground import Ground
 from tests.faults.processes import Started, begin, fork
 from tests.faults.trial import Trial, chance, without_repetitions
@@ -17,7 +17,8 @@ def trial(seed: int, ground: Ground) -> Trial:
     draw = chance(KIND, seed)
     outputs = ground.outputs(KIND)
     is_fresh = draw.random() < _FRESH
-    undisturbed, start = (ground.fresh, begin) if is_fresh else (ground.forked, fork)
+    undisturbed = ground.undisturbed(fresh=is_fresh)
+    start = begin if is_fresh else fork
     moments = [draw.random() for _ in range(draw.choice([1, 1, 1, 2, 3]))]
     lost: list[str] = []
     for moment in moments:
@@ -27,8 +28,7 @@ def trial(seed: int, ground: Ground) -> Trial:
     command = fork(job.words(outputs), outputs.parent)
     lost += came_to_an_end(command)
     if not lost:
-        lost += lost_in_folder(outputs, undisturbed.result)
-        lost += lost_in_store(outputs / "mlflow.db", outputs, outputs, undisturbed.result)
+        lost += lost_of(outputs, undisturbed.result)
     where = ", ".join(f"{moment:.0%}" for moment in moments)
     of = "of all its life" if is_fresh else "of its life after the imports"
     return Trial("SIGKILL of a run", seed, f"killed after {where} {of}", without_repetitions(lost), command.err)

@@ -1,7 +1,8 @@
 """Every moment at which a process is about to change something on the disk, and its death at one of them.
 
 Python announces each file that is opened for writing, moved or removed (`sys.addaudithook`); besides that, every fsync
-and every transaction that a database is about to end counts. Between two of them nothing changes that a kill could tear.
+and every transaction that a database is about to end counts. Between
+two of them nothing changes that a kill could tear.
 """
 
 import os
