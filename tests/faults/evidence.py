@@ -58,13 +58,13 @@ def epochs_recorded(outputs: Path) -> int:
     return sum(path.read_bytes().count(b"\n") for path in (outputs / "runs").glob("*/history.jsonl"))
 
 
-def stored_runs(database: Path, identity: str) -> list[StoredRun]:
-    """The runs of an identity that are not deleted, in whichever experiment."""
+def stored_runs(database: Path, identity: str, experiment: str) -> list[StoredRun]:
+    """The runs of an identity in an experiment, but for those that were deleted."""
     with closing(sqlite3.connect(database)) as store:
         ids = store.execute(
-            "SELECT run_uuid, status FROM runs JOIN tags USING (run_uuid)"
-            " WHERE tags.key = 'identity' AND tags.value = ? AND lifecycle_stage = 'active'",
-            [identity],
+            "SELECT run_uuid, status FROM runs JOIN tags USING (run_uuid) JOIN experiments USING (experiment_id)"
+            " WHERE key = 'identity' AND tags.value = ? AND experiments.name = ? AND runs.lifecycle_stage = 'active'",
+            [identity, experiment],
         ).fetchall()
         return [_stored_run(store, run_id, status) for run_id, status in ids]
 
@@ -91,7 +91,13 @@ def lost_in_folder(folder: Path, expected: Result) -> list[str]:
 
 
 def lost_in_store(
-    database: Path, artifacts: Path, folder: Path, expected: Result, *, runs: int | None = None
+    database: Path,
+    artifacts: Path,
+    folder: Path,
+    expected: Result,
+    *,
+    experiment: str = "cnn",
+    runs: int | None = None,
 ) -> list[str]:
     """What is wrong with what a store shows of a run.
 
@@ -100,9 +106,10 @@ def lost_in_store(
         artifacts: below which folder it keeps files.
         folder: of the run.
         expected: what it should have come to.
+        experiment: name.
         runs: how many MLflow runs there may be, the finished one included; any number of KILLED ones if not given.
     """
-    found = stored_runs(database, folder.name)
+    found = stored_runs(database, folder.name, experiment)
     finished = [run for run in found if run.status == "FINISHED"]
     wrong = [f"{run.run_id} is {run.status}" for run in found if run.status not in ("FINISHED", "KILLED")]
     wrong += [f"{run.run_id} has {pair} {number} times" for run in found for pair, number in _repeated(run)]
@@ -113,10 +120,14 @@ def lost_in_store(
     return wrong + _lost_of_finished(finished[0], artifacts, folder, expected)
 
 
-def left_open(database: Path) -> list[str]:
-    """The runs that a store still shows as RUNNING."""
+def left_open(database: Path, experiment: str = "cnn") -> list[str]:
+    """The runs of an experiment that a store still shows as RUNNING."""
     with closing(sqlite3.connect(database)) as store:
-        ids = store.execute("SELECT run_uuid FROM runs WHERE status = 'RUNNING'").fetchall()
+        ids = store.execute(
+            "SELECT run_uuid FROM runs JOIN experiments USING (experiment_id)"
+            " WHERE status = 'RUNNING' AND experiments.name = ?",
+            [experiment],
+        ).fetchall()
     return [f"{run_id} is RUNNING" for (run_id,) in ids]
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from tests.faults import job
 from tests.faults.evidence import Result, result, run_folder
 from tests.faults.processes import begin, fork
+from tests.faults.site import Site
 
 
 class Undisturbed(NamedTuple):
@@ -31,6 +32,7 @@ class Ground:
         self.base = base
         self._number = 0
         self._folders: list[Path] = []
+        self._site: Site | None = None
 
     def outputs(self, name: str) -> Path:
         """A new outputs folder with an empty store in it."""
@@ -53,15 +55,28 @@ class Ground:
         self._folders = []
 
     @cache  # noqa: B019  # there is one ground in a process
-    def undisturbed(self, epochs: int = job.EPOCHS, *, fresh: bool = False) -> Undisturbed:
+    def undisturbed(self, epochs: int = job.EPOCHS, *, images: int = job.IMAGES, fresh: bool = False) -> Undisturbed:
         """The run of this many epochs that nothing happened to; a fresh one is started as a user does."""
         if not fresh:
             fork(job.words(self.outputs("warm")), self.base / "warm").wait()  # the first waits for the imports
         outputs = self.outputs("undisturbed")
         began = time.monotonic()
-        command = (begin if fresh else fork)(job.words(outputs, epochs=epochs), outputs.parent)
+        command = (begin if fresh else fork)(job.words(outputs, epochs=epochs, images=images), outputs.parent)
         assert command.wait() == 0, command.err
         return Undisturbed(result(run_folder(outputs), command.out), time.monotonic() - began)
+
+    @cached_property
+    def site(self) -> Site:
+        """A tracking server, and what stands before it."""
+        folder = self.base / "server"
+        self.put_store(folder)
+        self._site = Site(folder, folder / "mlflow.db")
+        return self._site
+
+    def close(self) -> None:
+        """End what was started."""
+        if self._site is not None:
+            self._site.close()
 
     @cached_property
     def _store(self) -> Path:

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 EPOCHS = 8
+IMAGES = 40
 CLASSES = 3
 WORDS = (
     "data=synthetic",
     f"data.classes={CLASSES}",
-    "data.train_size=40",
     "data.test_size=12",
     "data.height=6",
     "data.width=6",
@@ -24,6 +24,7 @@ WORDS = (
 )
 
 
-def words(outputs: Path, *more: str, epochs: int = EPOCHS) -> list[str]:
+def words(outputs: Path, *more: str, epochs: int = EPOCHS, images: int = IMAGES) -> list[str]:
     """The command that carries it out."""
-    return ["train", *WORDS, f"trainer.epochs={epochs}", f"outputs_dir={outputs}", *more]
+    size = [f"trainer.epochs={epochs}", f"data.train_size={images}"]
+    return ["train", *WORDS, *size, f"outputs_dir={outputs}", *more]

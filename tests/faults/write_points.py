@@ -9,7 +9,6 @@ import os
 import signal
 import sys
 import threading
-from functools import wraps
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -48,10 +47,9 @@ def _is_a_file(path: Any) -> bool:
 def _announce_fsync(point: Any) -> None:
     fsync = os.fsync
 
-    @wraps(fsync)
-    def announced(file: Any) -> None:
+    def announced(fd: Any) -> None:
         point("fsync")
-        fsync(file)
+        fsync(fd)
 
     os.fsync = announced
 
