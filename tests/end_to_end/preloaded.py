@@ -4,7 +4,13 @@ from importlib import import_module
 
 from experiments.recorders.mlflow_client import mlflow
 
-for needed in ("experiments.train", "experiments.runs.report", "experiments.sweeps.sweep", "pytest"):
+for needed in (
+    "experiments.train",
+    "experiments.runs.report",
+    "experiments.sweeps.sweep",
+    "experiments.sync",
+    "pytest",
+):
     import_module(needed)  # pytest: a process begins by importing the program that began it
 mlflow()
 import_module("mlflow.store.tracking.sqlalchemy_store")  # what MLflow imports when it meets its first SQLite store

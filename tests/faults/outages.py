@@ -22,13 +22,17 @@ from tests.faults.evidence import (
 from tests.faults.ground import Ground
 from tests.faults.kills import came_to_an_end
 from tests.faults.processes import Started, fork, until
-from tests.faults.site import FAULTS, LOSE_ANSWERS, Site
+from tests.faults.site import FAULTS, LOSE_ANSWERS, OF_THE_SERVER, Site
 from tests.faults.trial import Trial, chance, without_repetitions
 
 KIND = "outage"
 EPOCHS, IMAGES = 30, 600  # some seconds, so that a fault has a time to begin and to end
-LINGERS = 60.0  # seconds that a command may take longer because of a server
-_USUAL = re.compile(r"run [0-9a-f]{12}: |  |epoch |run [0-9a-f]{12} (was stopped|is already)")
+IMAGES_OF_LONG_RUNS = 1800  # where a server is to be up again before the end: it takes seconds for that
+LINGERS = 20.0  # seconds that a command may take longer because of a server
+_USUAL = re.compile(
+    r"run [0-9a-f]{12}: |  |epoch |run [0-9a-f]{12} (was stopped|is already)"
+    r"|tracking.uri=\S+: answers again|Nothing is lost: "
+)
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,11 @@ class Plan:
     dies: int | None
     recovery: str
 
+    @property
+    def images(self) -> int:
+        """How large the run is."""
+        return IMAGES_OF_LONG_RUNS if self.fault in OF_THE_SERVER and self.ends is not None else IMAGES
+
     def __str__(self) -> str:
         ends = "the command's end" if self.ends is None else f"epoch {self.ends}"
         dies = "" if self.dies is None else f", killed after epoch {self.dies}"
@@ -59,10 +68,10 @@ def trial(seed: int, ground: Ground) -> Trial:
     """One run, one fault of the server, and what the store shows in the end."""
     plan = _plan(seed, chance(KIND, seed))
     outage = _Outage(ground.site, ground.outputs(KIND), plan)
-    expected, seconds = ground.undisturbed(EPOCHS, images=IMAGES)
+    expected, seconds = ground.undisturbed(EPOCHS, images=plan.images)
     lost = outage.carry_out(seconds)
     lost += outage.recover(plan.recovery)
-    if plan.dies is not None:
+    if outage.died:
         lost += outage.lost_of_interrupted()
         lost += outage.recover("the same command")
     if not lost:
@@ -88,6 +97,7 @@ class _Outage:
         self._uri = site.uri(plan.fault)
         self._tracking = [f"tracking.uri={self._uri}", f"tracking.experiment={self._experiment}"]
         self.said = ""
+        self.died = False
 
     def carry_out(self, seconds: float) -> list[str]:
         """Carry out the command while the server has its fault, put that right, and return what was wrong.
@@ -104,13 +114,14 @@ class _Outage:
             if until(lambda epoch=epoch: epochs_recorded(self._outputs) >= epoch, command):  # type: ignore[misc]
                 act()
         code = command.wait()
+        self.died = plan.dies is not None and code == -9
         took = time.monotonic() - command.begun
         site.heal()
         self._folder = run_folder(self._outputs)
         unusual = [line for line in command.err.splitlines() if not _USUAL.match(line)]
         self.said += command.err
         wrong = {
-            f"the command ends with {code}": code not in ((0,) if plan.dies is None else (0, -9)),
+            f"the command ends with {code}": code != 0 and not self.died,
             f"the command takes {took:.0f} s instead of {seconds:.0f}": took > seconds + LINGERS,
             f"it says {len(unusual)} lines: {unusual}": len(unusual) > 1,
         }
@@ -136,7 +147,8 @@ class _Outage:
     def lost(self, expected: Result) -> list[str]:
         """What is missing in the end."""
         server = self._site.server
-        runs = None if self._plan.dies is not None or self._plan.fault in LOSE_ANSWERS else 1
+        sync = self._begin("sync")
+        runs = None if self.died or self._plan.fault in LOSE_ANSWERS else 1
         return [
             *lost_in_folder(self._folder, expected),
             *lost_in_store(
@@ -144,6 +156,8 @@ class _Outage:
             ),
             *left_open(server.database, self._experiment),
             *left_drafts(self._outputs),
+            *came_to_an_end(sync),
+            *([] if sync.out.startswith("nothing is missing") else [f"sync still finds something: {sync.out}"]),
         ]
 
     def _begin(self, what: str) -> Started:
@@ -155,14 +169,14 @@ class _Outage:
             case "another run":
                 return fork(job.words(self._outputs, *tracking, "seed=1", epochs=1), folder)
             case _:
-                return fork(job.words(self._outputs, *tracking, epochs=EPOCHS, images=IMAGES), folder)
+                return fork(job.words(self._outputs, *tracking, epochs=EPOCHS, images=self._plan.images), folder)
 
     def _events(self, command: Started) -> Iterator[tuple[int, Callable[[], None]]]:
         """What happens during the command, after which epoch, in order."""
         plan, site = self._plan, self._site
         events = [
             (plan.begins or None, lambda: site.break_down(plan.fault)),
-            (plan.ends, site.heal),
+            (plan.ends, site.begin_to_heal),
             (plan.dies, command.kill),
         ]
         happening = [(epoch, act) for epoch, act in events if epoch is not None]

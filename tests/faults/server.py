@@ -36,11 +36,16 @@ class Server:
         self._log = folder / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        """Start it, if it isn't there, and wait until it answers."""
+    def begin(self) -> None:
+        """Start it, if it isn't there; it answers after some seconds."""
         if self._process is None:
             self._process = self._begun()
         self._signal(signal.SIGCONT)
+
+    def start(self) -> None:
+        """The same, and wait until it answers."""
+        self.begin()
+        assert self._process is not None
         until = time.monotonic() + PATIENCE
         while not self._answers():
             assert time.monotonic() < until, self._log.read_text()

@@ -23,11 +23,16 @@ class Site:
 
     def uri(self, fault: str) -> str:
         """What a client is to be told: only where the server itself stays well there is something before it."""
-        return f"http://127.0.0.1:{self.server.port}" if fault in _OF_THE_SERVER else self.proxy.uri
+        return f"http://127.0.0.1:{self.server.port}" if fault in OF_THE_SERVER else self.proxy.uri
 
     def break_down(self, fault: str) -> None:
         """Let one of `FAULTS` begin."""
         FAULTS[fault](self)
+
+    def begin_to_heal(self) -> None:
+        """All will be well soon."""
+        self.server.begin()
+        self.proxy.mode = Mode.FORWARD
 
     def heal(self) -> None:
         """All is well again when this returns."""
@@ -47,12 +52,12 @@ def _as(mode: Mode) -> Callable[[Site], None]:
     return begin
 
 
-_OF_THE_SERVER: dict[str, Callable[[Site], None]] = {
+OF_THE_SERVER: dict[str, Callable[[Site], None]] = {
     "stopped": lambda site: site.server.stop(),
     "killed": lambda site: site.server.stop(SIGKILL),
     "stalled": lambda site: site.server.stall(),
 }
 _OF_REQUESTS = {f"requests {mode.value}": _as(mode) for mode in Mode if mode is not Mode.FORWARD}
-FAULTS = _OF_THE_SERVER | _OF_REQUESTS
+FAULTS = OF_THE_SERVER | _OF_REQUESTS
 # The server may have done what it was asked for without the client's learning of it.
-LOSE_ANSWERS = {*_OF_THE_SERVER, *(f"requests {mode.value}" for mode in (Mode.CUT, Mode.SILENT, Mode.GARBAGE))}
+LOSE_ANSWERS = {*OF_THE_SERVER, *(f"requests {mode.value}" for mode in (Mode.CUT, Mode.SILENT, Mode.GARBAGE))}
