@@ -106,6 +106,7 @@ class View:
                 raise
 
     def _upload(self, tracker: Tracker) -> None:
+        self._refuse_detached()
         with self._changing:
             wanted, rows = replace(self._entry, tags=dict(self._entry.tags)), list(self._rows)
         run_id = self._run(tracker, wanted)
@@ -157,6 +158,7 @@ class View:
             params = {key: text for key, text in wanted.params.items() if key not in (self._params or ())}
             tags = wanted.tags if changed else {}
             final = [replace(rows[-1], metrics=wanted.metrics)] if rows and wanted.metrics else []
+            self._refuse_detached()
             tracker.log(run_id, params=params, tags=tags, rows=[*new, *final])
             self._params = set(wanted.params) | (self._params or set())
             with self._changing:
