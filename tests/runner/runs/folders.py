@@ -1,0 +1,61 @@
+"""What lies in a run's folder, and a run that is stopped."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from experiments.config.schema import Config
+from experiments.recorders.book import Entry, book_key, write_entry
+from experiments.runs.execute import execute
+from experiments.runs.folder import RunFolder
+from experiments.runs.identity import identity
+
+Stop = Callable[[int, BaseException], None]
+
+# Of 6×6 pixels: a convolution 1→2, pooling by 2, then 2·3·3 features to 8 to 3.
+PARAMETERS = (2 * 9 + 2) + (18 * 8 + 8) + (8 * 3 + 3)
+MULTIPLY_ADDS = 2 * 9 * 6 * 6 + 18 * 8 + 8 * 3
+
+
+def folder_of(config: Config) -> RunFolder:
+    return RunFolder(Path(config.outputs_dir), identity(config))
+
+
+def rows(config: Config) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in folder_of(config).history.read_text().splitlines()]
+
+
+def without_times(config: Config) -> list[dict[str, Any]]:
+    """The history, but for what a clock has put into it."""
+    kept = rows(config)
+    for row in kept:
+        del row["timestamp_ms"], row["metrics"]["time/epoch_s"], row["metrics"]["time/images_per_s"]
+    return kept
+
+
+def epochs_trained(config: Config) -> int:
+    """How many epochs were trained in all attempts together."""
+    return folder_of(config).log.read_text().count(" INFO epoch ")
+
+
+def digest_of(config: Config) -> str:
+    summary = folder_of(config).summary()
+    assert summary is not None
+    return str(summary["weights.sha256"])
+
+
+def show_sweep(outputs: Path, run_id: str) -> None:
+    """Have the sweep of these tests shown in the store, as this run."""
+    book = outputs / "sweeps" / "5eeb" / "tracked.json"
+    book.parent.mkdir(parents=True)
+    key = book_key(f"sqlite:///{outputs}/mlflow.db", "cnn", "")
+    write_entry(book, key, Entry("sweep", {}, {}, 0, run_id=run_id))
+
+
+def interrupted(config: Config, stop_after: Stop, epochs: int) -> None:
+    stop_after(epochs, KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        execute(config)

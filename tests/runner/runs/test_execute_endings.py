@@ -1,0 +1,95 @@
+"""A run that fails or diverges: closed, with what there is to say about it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from experiments.data.dataset import DataError
+from experiments.runs import attempt
+from experiments.runs.execute import execute
+from experiments.training.loop import DivergedError, train
+from tests.runner.configs import small_config
+from tests.runner.doubles import Store
+from tests.runner.runs.folders import Stop, folder_of, rows
+
+pytestmark = pytest.mark.usefixtures("store", "picture")
+
+
+def test_failed_run_leaves_its_traceback_and_is_closed(outputs: Path, store: Store, stop_after: Stop) -> None:
+    config = small_config(outputs)
+    stop_after(1, RuntimeError("the disk is on fire"))
+    with pytest.raises(RuntimeError):
+        execute(config)
+    text = folder_of(config).failure.read_text()
+    assert text.startswith("Traceback")
+    assert "RuntimeError: the disk is on fire" in text
+    assert (store.only.status, store.only.tags["outcome"]) == ("FAILED", "failed")
+    assert "failure.txt" in store.only.files
+    assert folder_of(config).summary() is None
+
+
+def test_failed_run_goes_on_and_forgets_its_failure(outputs: Path, stop_after: Stop) -> None:
+    config = small_config(outputs)
+    stop_after(1, RuntimeError("the disk is on fire"))
+    with pytest.raises(RuntimeError):
+        execute(config)
+    assert execute(config).outcome == "completed"
+    assert not folder_of(config).failure.exists()
+
+
+@pytest.mark.parametrize("step", ["draw_learning_curve", "build_dataset", "build_model", "save_checkpoint"])
+def test_run_is_closed_wherever_it_is_interrupted(
+    step: str, outputs: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(attempt, step, interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        execute(small_config(outputs))
+    assert [run.status for run in store.runs.values()] in ([], ["KILLED"])
+
+
+def test_run_without_data_has_failed(outputs: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_: object) -> None:
+        raise DataError("put the files there")
+
+    monkeypatch.setattr(attempt, "build_dataset", missing)
+    config = small_config(outputs)
+    with pytest.raises(DataError):
+        execute(config)
+    assert folder_of(config).failure.exists()
+    assert store.only.status == "FAILED"
+
+
+def test_diverged_run_is_a_result(outputs: Path, store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    config = small_config(outputs, optimizer__lr=1e30)
+    result = execute(config)
+    assert (result.outcome, result.final) == ("diverged", {})
+    assert (store.only.status, store.only.tags["outcome"]) == ("FINISHED", "diverged")
+    assert "the loss is" in caplog.text
+    assert execute(config) == result
+    assert len(store.runs) == 1
+
+
+def test_diverged_run_keeps_the_epochs_before(outputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = small_config(outputs)
+
+    def diverging(*arguments: Any, **keywords: Any) -> Iterator[Any]:
+        yield next(train(*arguments, **keywords))
+        raise DivergedError("the loss is nan in batch 1 of epoch 2")
+
+    monkeypatch.setattr(attempt, "train", diverging)
+    result = execute(config)
+    assert result.outcome == "diverged"
+    assert result.final["best/epoch"] == 1
+    assert len(rows(config)) == 1
+
+
+def test_loss_beyond_all_numbers_after_the_last_batch_is_divergence_too(outputs: Path) -> None:
+    # One batch: its loss is measured before the only step, so only evaluation can tell what that step did.
+    assert (
+        execute(small_config(outputs, data__batch_size=24, trainer__epochs=1, optimizer__lr=1e30)).outcome == "diverged"
+    )
