@@ -65,8 +65,11 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
 
 
-def progress(items: Iterable[Item], *, total: int, label: str, shown: bool = True) -> Iterator[Item]:
-    """Yield the items, showing how far it is and how long it will take; the bar is gone afterwards."""
+def progress(items: Iterable[Item], *, total: int, label: str, done: int = 0, shown: bool = True) -> Iterator[Item]:
+    """Yield the items that come after those done, showing how far it is and how long it will take.
+
+    The bar is gone afterwards.
+    """
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=stderr, transient=True, disable=not (shown and stderr.is_terminal)) as bar:
-        yield from bar.track(items, total=total, description=label)
+        yield from bar.track(items, total=total, completed=done, description=label)

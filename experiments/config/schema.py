@@ -235,6 +235,7 @@ class TrainerConfig:
     label_smoothing: float
     dtype: str
     threads: int | None
+    checkpoint_minutes: float | None
     train_accuracy_images: int | None
     evaluation_batch_size: int
     patience: int | None

@@ -224,6 +224,8 @@ def _trainer(config: Config) -> Iterator[str]:
     yield from _at_least(1, "trainer.evaluation_batch_size", trainer.evaluation_batch_size)
     if trainer.threads is not None:
         yield from _at_least(1, "trainer.threads", trainer.threads)
+    if trainer.checkpoint_minutes is not None:
+        yield from _positive("trainer.checkpoint_minutes", trainer.checkpoint_minutes)
     if trainer.train_accuracy_images is not None:
         yield from _at_least(1, "trainer.train_accuracy_images", trainer.train_accuracy_images)
     if trainer.dtype not in DTYPES:

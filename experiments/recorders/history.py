@@ -1,9 +1,13 @@
-"""The history of a run: one JSON object an epoch, `{"epoch": 1, "metrics": {…}, …}`. It is the truth about the run."""
+"""The history of a run: one JSON object an epoch, `{"epoch": 1, "metrics": {…}, …}`. It is the truth about the run.
+
+A row is written once. When its epoch is computed again, it stays as it is if the same comes out.
+"""
 
 import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from math import isfinite
 from pathlib import Path
 
 from experiments.files import write_whole
@@ -20,10 +24,15 @@ class Row:
 
 
 class History:
-    """The rows of one file, oldest first."""
+    """The rows of one file, oldest first.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    Args:
+        path: of the file.
+        needed: metrics that every row must have.
+    """
+
+    def __init__(self, path: Path, needed: frozenset[str] = frozenset()) -> None:
+        self._path, self._needed = path, needed
 
     def append(self, row: Row) -> None:
         """Add a row; it is on the disk when this returns."""
@@ -34,29 +43,43 @@ class History:
 
     def rows(self) -> list[Row]:
         """All whole rows in order; a line torn by a crash, and what follows it, does not count."""
-        rows: list[Row] = []
-        lines = self._path.read_text(encoding="utf-8", errors="replace").splitlines() if self._path.exists() else []
-        for line in lines:
-            try:
-                row = Row(**json.loads(line))
-            except (ValueError, TypeError):
-                break
-            if row.epoch != len(rows) + 1:
-                break
-            rows.append(row)
-        return rows
+        return [row for row, _ in self._read()]
 
     def keep(self, epochs: int) -> list[Row]:
-        """Forget everything after this many epochs, and return what is left.
+        """Forget everything after this many epochs and whatever is damaged, and return what is left.
 
-        Raises:
-            ValueError: there are fewer; nothing is forgotten then.
+        What is kept stays as it was written.
         """
-        rows = self.rows()[:epochs]
-        if len(rows) < epochs:
-            raise ValueError(f"{self._path} has {len(rows)} epochs, but {epochs} are expected")
-        write_whole(self._path, "".join(json.dumps(asdict(row)) + "\n" for row in rows))
-        return rows
+        kept = self._read()[:epochs]
+        content = b"".join(line + b"\n" for _, line in kept)
+        if not self._path.exists() or content != self._path.read_bytes():
+            write_whole(self._path, content)
+        return [row for row, _ in kept]
+
+    def _read(self) -> list[tuple[Row, bytes]]:
+        """Whole rows, each with its line."""
+        read: list[tuple[Row, bytes]] = []
+        for line in self._path.read_bytes().split(b"\n") if self._path.exists() else ():
+            row = _row(line)
+            if row is None or row.epoch != len(read) + 1 or not self._needed <= row.metrics.keys():
+                break
+            read.append((row, line))
+        return read
+
+
+def difference(then: Row, now: Row) -> str | None:
+    """Say what came out differently when an epoch was computed again; None if nothing did. Times may differ.
+
+    >>> first, again = Row(1, {"train/loss": 0.5}, 1000, "ab"), Row(1, {"train/loss": 0.25}, 2000, "cd")
+    >>> difference(first, again)
+    'train/loss was 0.5 and is 0.25, the weights are others'
+    """
+    before, after = _measured(then), _measured(now)
+    named = [key for key in before | after if before.get(key) != after.get(key)]
+    said = [f"{key} was {before.get(key)} and is {after.get(key)}" for key in named]
+    if then.weights_sha256 != now.weights_sha256:
+        said.append("the weights are others")
+    return ", ".join(said) or None
 
 
 def deciding(metrics: Mapping[str, float]) -> str:
@@ -69,3 +92,18 @@ def best(rows: Sequence[Row]) -> dict[str, float]:
     key = deciding(rows[0].metrics)
     row = max(rows, key=lambda row: row.metrics[key])  # the first of equals
     return {"best/test_accuracy": row.metrics["test/accuracy"], "best/epoch": row.epoch}
+
+
+def _row(line: bytes) -> Row | None:
+    """The row in a line; None if there is none, or not one that a run has written."""
+    try:
+        row = Row(**json.loads(line.decode("utf-8")))
+        numbers = all(type(value) in (int, float) and isfinite(value) for value in row.metrics.values())
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
+        return None
+    kinds = [type(value) for value in (row.epoch, row.timestamp_ms, row.weights_sha256)]
+    return row if numbers and kinds == [int, int, str] else None
+
+
+def _measured(row: Row) -> dict[str, float]:
+    return {key: value for key, value in row.metrics.items() if not key.startswith("time/")}

@@ -1,7 +1,8 @@
 """One attempt at a run: take up what an earlier one left, train epoch by epoch, record each, finish.
 
 After an epoch comes the history first (the truth), then the checkpoint, then everything that only shows it. Stopped
-anywhere, the next attempt goes on after the last checkpoint and ends with the same weights.
+anywhere, the next attempt goes on from the last checkpoint and ends with the same weights. Epochs that it trains again
+must come out as the history says.
 """
 
 import logging
@@ -10,7 +11,7 @@ import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
-from math import ceil
+from math import inf
 from typing import Any
 
 import yaml
@@ -23,7 +24,7 @@ from experiments.files import write_json, write_whole
 from experiments.pictures.augmentation import draw_augmentation
 from experiments.pictures.learning_curve import draw_learning_curve
 from experiments.recorders.book import Status
-from experiments.recorders.history import History, Row, best
+from experiments.recorders.history import History, Row, best, difference
 from experiments.recorders.tracked_run import TrackedRun
 from experiments.recorders.uri import public
 from experiments.runs.environment import record_environment
@@ -37,7 +38,7 @@ from experiments.training.batches import Batch
 from experiments.training.build import build_dataset, build_model, build_optimizer, build_plan
 from experiments.training.checkpoint import load_checkpoint, save_checkpoint, weights_digest
 from experiments.training.early_stopping import stop_reason
-from experiments.training.loop import DivergedError, train
+from experiments.training.loop import BEGINNING, DivergedError, EpochResult, Place, Plan, Watch, train
 
 _log = logging.getLogger(__name__)
 
@@ -57,7 +58,8 @@ class Attempt:
         self._config, self._folder, self._tracked = config, folder, tracked
         self._in_sweep = in_sweep  # it has a display of its own, and says itself what came of each run
         self._own_tags = tags
-        self._history = History(folder.history)
+        self._history = History(folder.history, _needed(config))
+        self._written: list[Row] = []  # what the history has; the rows in force are those up to the epoch trained now
 
     def epochs(self) -> int:
         """How many epochs earlier attempts have recorded."""
@@ -72,9 +74,11 @@ class Attempt:
         record_environment(self._folder.environment, self._config)
         self._folder.failure.unlink(missing_ok=True)
         with self._closed_if_stopped():
-            model, optimizer, rows = self._take_up()
-            self._start_tracking(rows)
+            self._written = self._history.keep(self._config.trainer.epochs)
+            self._start_tracking(self._written)
             dataset = build_dataset(self._config.data, self._config.seed)
+            model, optimizer, place = self._take_up(dataset)
+            rows = self._written[: place.epochs]
             data_digest = dataset.digest()
             network = summary(model, self._config.data.image_shape())
             costs = {"model.parameters": network.parameters, "model.multiply_adds": network.multiply_adds}
@@ -83,7 +87,9 @@ class Attempt:
             self._show_network(network, log=not (self._in_sweep or rows))
             self._draw_augmentation(dataset)
             with arithmetic(self._config):
-                outcome = self._epochs(model, optimizer, dataset, rows, pause_after)
+                outcome = self._epochs(model, optimizer, dataset, place, rows, pause_after)
+            if outcome != PAUSED and len(rows) < len(self._written):
+                self._forget(len(rows), f"{outcome} after epoch {len(rows)}, but it went on to {len(self._written)}")
             result: Result = {
                 "identity": self._folder.identity,
                 "outcome": outcome,
@@ -109,45 +115,64 @@ class Attempt:
                 self._start_tracking(rows)
                 self._finish_tracking(rows, result)
 
-    def _take_up(self) -> tuple[Module, Optimizer, list[Row]]:
-        """Build model and optimizer, as they were after the last checkpoint, with the epochs it has behind it."""
+    def _take_up(self, dataset: Dataset) -> tuple[Module, Optimizer, Place]:
+        """Build model and optimizer, as they were at the last checkpoint, and say where that is."""
         model, optimizer = self._build()
+        plan = build_plan(self._config)
+        path = self._folder.checkpoint
         try:
-            epoch = load_checkpoint(self._folder.checkpoint, model, optimizer)
-            rows = self._history.keep(epoch)
+            place = load_checkpoint(path, model, optimizer, epochs=plan.epochs, steps=plan.steps(dataset))
+            self._check_history(place, model)
         except FileNotFoundError:
-            return model, optimizer, self._history.keep(0)
+            return model, optimizer, BEGINNING
         except ValueError as error:
             _log.warning("%s\nThe run begins anew.", error)
-            return *self._build(), self._history.keep(0)
-        _log.info("run %s was stopped; going on after epoch %d", self._folder.identity, epoch)
-        return model, optimizer, rows
+            return *self._build(), BEGINNING
+        _log.info("run %s was stopped; going on after %s", self._folder.identity, place)
+        return model, optimizer, place
+
+    def _check_history(self, place: Place, model: Module) -> None:
+        """Check that the history has the epochs a checkpoint has behind it, and the weights if they are an epoch's."""
+        path, epochs = self._folder.history, place.epochs
+        if len(self._written) < epochs:
+            raise ValueError(f"{path} has {len(self._written)} epochs, but {epochs} are expected")
+        if epochs and not place.batches and self._written[epochs - 1].weights_sha256 != weights_digest(model):
+            raise ValueError(f"{self._folder.checkpoint} has other weights than {path} says of epoch {epochs}")
 
     def _build(self) -> tuple[Module, Optimizer]:
         model = build_model(self._config)
         return model, build_optimizer(self._config.optimizer, model)
 
     def _epochs(
-        self, model: Module, optimizer: Optimizer, dataset: Dataset, rows: list[Row], pause_after: int | None
+        self,
+        model: Module,
+        optimizer: Optimizer,
+        dataset: Dataset,
+        place: Place,
+        rows: list[Row],
+        pause_after: int | None,
     ) -> str:
-        """Train and record the epochs that are left, adding to the rows; return the outcome."""
+        """Train and record what is left after a place, adding to its rows; return the outcome."""
         plan = build_plan(self._config)
         last = min(pause_after or plan.epochs, plan.epochs)
-
-        def watch(batches: Iterable[Batch], epoch: int) -> Iterator[Batch]:
-            total = ceil(len(dataset.train) / plan.batch_size)
-            return progress(batches, total=total, label=f"epoch {epoch}/{plan.epochs}", shown=not self._in_sweep)
-
+        minutes = self._config.trainer.checkpoint_minutes
+        results = train(
+            model,
+            optimizer,
+            dataset,
+            plan,
+            start=place,
+            places_s=inf if minutes is None else 60 * minutes,
+            watch=self._watch(plan, dataset),
+        )
         try:
-            results = train(model, optimizer, dataset, plan, finished_epochs=len(rows), watch=watch)
             while len(rows) < last and self._stop_reason(rows) is None:
                 result = next(results)
-                row = Row(result.epoch, result.metrics, round(time.time() * 1000), weights_digest(model))
-                rows.append(row)
-                self._history.append(row)
-                save_checkpoint(self._folder.checkpoint, model, optimizer, result.epoch)
-                self._tracked.row(row)
-                _log.info(epoch_line(result, plan.epochs))
+                if isinstance(result, EpochResult):
+                    self._record(result, model, optimizer, rows)
+                    _log.info(epoch_line(result, plan.epochs))
+                else:
+                    save_checkpoint(self._folder.checkpoint, model, optimizer, result)
         except DivergedError as error:
             _log.log(logging.INFO if self._in_sweep else logging.WARNING, "diverged: %s", error)
             return "diverged"
@@ -155,6 +180,39 @@ class Attempt:
             _log.info("stopped early %s", reason)
             return "completed"
         return "completed" if len(rows) == plan.epochs else PAUSED
+
+    def _record(self, result: EpochResult, model: Module, optimizer: Optimizer, rows: list[Row]) -> None:
+        """Add an epoch to the rows and the history; a row that is there already stays, if the same came out again."""
+        row = Row(result.epoch, result.metrics, round(time.time() * 1000), weights_digest(model))
+        written = self._written[len(rows)] if len(rows) < len(self._written) else None
+        if written and (other := difference(written, row)):
+            self._forget(len(rows), f"epoch {row.epoch} came out differently: {other}")
+            written = None
+        if not written:
+            self._history.append(row)
+            self._written.append(row)
+        rows.append(written or row)
+        save_checkpoint(self._folder.checkpoint, model, optimizer, Place(result.epoch))
+        if not written:
+            self._tracked.row(row)
+
+    def _forget(self, epochs: int, why: str) -> None:
+        """Cut the history after these epochs, and show what follows as another run: no step of one may come twice."""
+        _log.warning(
+            "%s\nWas the run computed with something else before? From there on its history is written anew.", why
+        )
+        self._written = self._history.keep(epochs)
+        self._tracked.replace_rows(self._written)
+
+    def _watch(self, plan: Plan, dataset: Dataset) -> Watch:
+        """Shows how far an epoch is."""
+
+        def watch(batches: Iterable[Batch], place: Place) -> Iterator[Batch]:
+            label = f"epoch {place.epochs + 1}/{plan.epochs}"
+            total = plan.steps(dataset)
+            return progress(batches, total=total, label=label, done=place.batches, shown=not self._in_sweep)
+
+        return watch
 
     def _stop_reason(self, rows: Sequence[Row]) -> str | None:
         """After which epoch training ends and why, where these rows are all and there could have been more."""
@@ -218,3 +276,8 @@ class Attempt:
         described = [folder.config, folder.environment, folder.network, folder.history]
         files = [*described, folder.learning_curve, folder.augmentation, folder.log]
         self._tracked.end("FINISHED", tags, best(rows) if rows else {}, files)
+
+
+def _needed(config: Config) -> frozenset[str]:
+    """The metrics that decide what becomes of a run, so that a row without them is damaged."""
+    return frozenset({"test/accuracy", *(("val/accuracy", "val/loss") if config.data.validation_fraction else ())})

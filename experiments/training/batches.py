@@ -28,18 +28,18 @@ def batches(
     order: npt.NDArray[np.int64] | None = None,
     augment: Augment | None = None,
 ) -> Iterator[Batch]:
-    """Yield all images once, the last batch smaller where they don't divide evenly.
+    """Yield the images once, the last batch smaller where they don't divide evenly.
 
     Args:
         images: uint8 pixels and labels; only one batch at a time is converted.
         size: images a batch.
         scale: what a pixel is multiplied by.
         dtype: of the pixels that come out.
-        order: indices of the images; as they lie if not given.
+        order: indices of the images that come; all of them as they lie if not given.
         augment: what is done to the pixels of a batch before they are converted.
     """
     buffers = Buffers()
-    for start in range(0, len(images), size):
+    for start in range(0, len(images if order is None else order), size):
         chosen = slice(start, start + size) if order is None else order[start : start + size]
         taken = _take(images.pixels, chosen, buffers)
         pixels = batch_last(taken if augment is None else augment(taken, chosen))  # (N, C, H, W) → (H, C, W, N)

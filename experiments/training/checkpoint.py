@@ -1,4 +1,4 @@
-"""What is needed to go on after an epoch as if never stopped: weights, optimizer state, the epoch's number."""
+"""What is needed to go on from a place as if never stopped: weights, optimizer state, and the place."""
 
 from hashlib import sha256
 from pathlib import Path
@@ -8,33 +8,43 @@ import numpy as np
 import numpy.typing as npt
 
 from cnn_core import Module, Optimizer, load_state, save_state
+from experiments.training.loop import Place
 
-_EPOCH, _MODEL, _OPTIMIZER = "epoch", "model/", "optimizer/"
+_MODEL, _OPTIMIZER = "model/", "optimizer/"
 
-
-def save_checkpoint(path: Path, model: Module, optimizer: Optimizer, epoch: int) -> None:
-    """Write the state after an epoch; the previous checkpoint is replaced in one step."""
-    arrays: dict[str, npt.NDArray[Any]] = {_EPOCH: np.array(epoch)}
-    arrays |= {_MODEL + name: array for name, array in model.state_dict().items()}
-    arrays |= {_OPTIMIZER + name: array for name, array in optimizer.state_dict().items()}
-    save_state(path, arrays)
+Arrays = dict[str, npt.NDArray[Any]]
 
 
-def load_checkpoint(path: Path, model: Module, optimizer: Optimizer) -> int:
-    """Take up the state of a checkpoint and return its epoch.
+def save_checkpoint(path: Path, model: Module, optimizer: Optimizer, place: Place) -> None:
+    """Write the state at a place; the previous checkpoint is replaced in one step."""
+    save_state(path, _numbers(place) | _state(model, optimizer))
+
+
+def load_checkpoint(path: Path, model: Module, optimizer: Optimizer, *, epochs: int, steps: int) -> Place:
+    """Take up the state of a checkpoint and return its place.
+
+    Args:
+        path: of the file.
+        model: gets the weights and statistics.
+        optimizer: gets its state.
+        epochs: that there are at the most.
+        steps: that an epoch has.
 
     Raises:
-        ValueError: the file is damaged or belongs to another network or optimizer.
+        ValueError: the file is damaged, belongs to another network or optimizer, or names a place that cannot be; what
+            model and optimizer hold then is of no use.
         OSError: it cannot be read.
     """
-    arrays = load_state(path)
-    try:
-        epoch = int(arrays[_EPOCH])
-    except KeyError as error:
-        raise ValueError(f"{path} is no checkpoint: it has no {error}") from error
+    arrays = load_state(path, limit=_size(_state(model, optimizer)) + _size(_numbers(Place())))
+    place = _place(path, arrays)
+    behind = place.epochs * steps + place.batches
+    if behind > epochs * steps or place.batches >= steps:
+        raise ValueError(f"{path} cannot be: {place} of {epochs} epochs, each of {steps} batches")
     model.load_state_dict(_part(arrays, _MODEL))
     optimizer.load_state_dict(_part(arrays, _OPTIMIZER))
-    return epoch
+    if optimizer.steps != behind:
+        raise ValueError(f"{path} cannot be: its optimizer has taken {optimizer.steps} steps, not {behind}")
+    return place
 
 
 def weights_digest(model: Module) -> str:
@@ -46,5 +56,39 @@ def weights_digest(model: Module) -> str:
     return digest.hexdigest()
 
 
-def _part(arrays: dict[str, npt.NDArray[Any]], prefix: str) -> dict[str, npt.NDArray[Any]]:
+def _numbers(place: Place) -> Arrays:
+    return {
+        "epoch": np.array(place.epochs, np.int64),
+        "batches": np.array(place.batches, np.int64),
+        "loss": np.array(place.loss, np.float64),
+        "seconds": np.array(place.seconds, np.float64),
+    }
+
+
+def _place(path: Path, arrays: Arrays) -> Place:
+    """The place in a file, if it is one."""
+    expected = _numbers(Place())
+    for name, number in expected.items():
+        found = arrays.get(name)
+        if found is None:
+            raise ValueError(f"{path} is no checkpoint: it has no '{name}'")
+        if (found.shape, found.dtype) != ((), number.dtype) or not 0 <= found < np.inf:
+            raise ValueError(f"{path} is no checkpoint: '{name}' must be a finite {number.dtype}, 0 or more")
+    place = Place(*(arrays[name].item() for name in expected))
+    if place.batches == 0 and (place.loss or place.seconds):
+        raise ValueError(f"{path} cannot be: {place} has no batches that the loss and the seconds are of")
+    return place
+
+
+def _size(arrays: Arrays) -> int:
+    """Of all arrays together, in bytes."""
+    return sum(array.nbytes for array in arrays.values())
+
+
+def _state(model: Module, optimizer: Optimizer) -> Arrays:
+    arrays = {_MODEL + name: array for name, array in model.state_dict().items()}
+    return arrays | {_OPTIMIZER + name: array for name, array in optimizer.state_dict().items()}
+
+
+def _part(arrays: Arrays, prefix: str) -> Arrays:
     return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}

@@ -1,14 +1,14 @@
 """The training loop: a generator of one result an epoch. It writes nothing and knows of no tracker.
 
-To stop early is to stop asking; to resume is to start after a later epoch, with the weights and the optimizer's state
-of that epoch.
+To stop early is to stop asking; to resume is to start at a later place, with the weights and the optimizer's state of
+that place. It yields places within an epoch too, as often as it is asked to.
 """
 
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from math import ceil, isfinite
+from dataclasses import dataclass, field, replace
+from math import ceil, inf, isfinite
 
 import numpy as np
 
@@ -18,7 +18,29 @@ from experiments.training.augmentation import Augment, Augmentation, augment_epo
 from experiments.training.batches import Batch, batches
 from experiments.training.streams import stream
 
-Watch = Callable[[Iterable[Batch], int], Iterable[Batch]]
+
+@dataclass(frozen=True)
+class Place:
+    """How far training is: after whole epochs, or between two batches of the next one.
+
+    Args:
+        epochs: that are over, with the evaluation at their end.
+        batches: of the epoch after them that were learned from.
+        loss: the sum of their images' losses.
+        seconds: that they took.
+    """
+
+    epochs: int = 0
+    batches: int = 0
+    loss: float = 0.0
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        return f"batch {self.batches} of epoch {self.epochs + 1}" if self.batches else f"epoch {self.epochs}"
+
+
+BEGINNING = Place()
+Watch = Callable[[Iterable[Batch], Place], Iterable[Batch]]
 
 
 @dataclass(frozen=True)
@@ -44,6 +66,10 @@ class Plan:
     clip_norm: float | None = None
     label_smoothing: float = 0.0
 
+    def steps(self, dataset: Dataset) -> int:
+        """How many batches an epoch has, and so steps."""
+        return ceil(len(dataset.train) / self.batch_size)
+
 
 class DivergedError(Exception):
     """The loss is no longer a finite number; a result of the settings, not a fault of the program."""
@@ -55,41 +81,56 @@ def train(
     dataset: Dataset,
     plan: Plan,
     *,
-    finished_epochs: int = 0,
+    start: Place = BEGINNING,
+    places_s: float = inf,
     watch: Watch = lambda batches, _: batches,
-) -> Iterator[EpochResult]:
+    clock: Callable[[], float] = time.perf_counter,
+) -> Iterator[EpochResult | Place]:
     """Train epoch after epoch.
 
     The order of images in an epoch, and what augmentation makes of them, are functions of the seed and the epoch's
     number alone; what a forward pass draws is one of the seed, the epoch and the batch's number. What is measured after
-    an epoch is never augmented.
+    an epoch is never augmented. So all that follows a place is decided by the place, the weights and the optimizer's
+    state there.
 
     Args:
         model: trained in place.
         optimizer: over the model's parameters. Its `lr` is the peak, which the schedule multiplies during an epoch.
         dataset: what to train and evaluate on.
         plan: how.
-        finished_epochs: epochs that model and optimizer have behind them.
-        watch: wraps an epoch's batches, for a progress bar.
+        start: what model and optimizer have behind them.
+        places_s: seconds of training within an epoch after which the place is yielded.
+        watch: wraps the batches of an epoch that come after a place, for a progress bar.
+        clock: tells seconds and never goes back. What happens while the generator is at rest is not counted.
 
     Yields:
-        `train/loss` (what is minimised: mean over the epoch's images as they were met, smoothed labels included),
-        `train/lr` (of the epoch's last step), `train/accuracy` (after the epoch); `loss` and `accuracy` of `val/` and
-        `test/`; `time/epoch_s` (training and evaluation), `time/images_per_s` (training alone).
+        After every epoch its result: `train/loss` (what is minimised: mean over the epoch's images as they were met,
+        smoothed labels included), `train/lr` (of the epoch's last step), `train/accuracy` (after the epoch); `loss` and
+        `accuracy` of `val/` and `test/`; `time/epoch_s` (training and evaluation), `time/images_per_s` (training
+        alone), both with the seconds that the start has behind it. Within an epoch a place, after a whole batch.
 
     Raises:
         DivergedError: a loss is not finite.
     """
-    for epoch in range(finished_epochs + 1, plan.epochs + 1):
-        begun = time.perf_counter()
-        metrics = _train_epoch(model, optimizer, dataset, plan, epoch, watch)
-        trained = time.perf_counter()
-        metrics |= _evaluations(model, dataset, plan)
+    place = start
+    while place.epochs < plan.epochs:
+        place = _train_on(model, optimizer, dataset, plan, place, places_s, watch, clock)
+        if place.batches < plan.steps(dataset):
+            yield place
+            continue
+        begun = clock()
+        epoch = place.epochs + 1
+        metrics = {
+            "train/loss": place.loss / len(dataset.train),
+            "train/lr": _learning_rate(optimizer.lr, plan, epoch, place.batches, plan.steps(dataset)),
+            **_evaluations(model, dataset, plan),
+        }
         if not all(map(isfinite, metrics.values())):
             raise DivergedError(f"the loss is no longer finite after epoch {epoch}")
-        metrics["time/epoch_s"] = time.perf_counter() - begun
-        metrics["time/images_per_s"] = len(dataset.train) / (trained - begun)
+        metrics["time/epoch_s"] = place.seconds + (clock() - begun)
+        metrics["time/images_per_s"] = len(dataset.train) / place.seconds
         yield EpochResult(epoch, metrics)
+        place = Place(epoch)
 
 
 def evaluate(model: Module, images: Images, scale: float, plan: Plan) -> tuple[float, float]:
@@ -104,10 +145,20 @@ def evaluate(model: Module, images: Images, scale: float, plan: Plan) -> tuple[f
     return total_loss / len(images), correct / len(images)
 
 
-def _train_epoch(
-    model: Module, optimizer: Optimizer, dataset: Dataset, plan: Plan, epoch: int, watch: Watch
-) -> dict[str, float]:
-    loss, total = CrossEntropyLoss(plan.label_smoothing), 0.0
+def _train_on(
+    model: Module,
+    optimizer: Optimizer,
+    dataset: Dataset,
+    plan: Plan,
+    start: Place,
+    places_s: float,
+    watch: Watch,
+    clock: Callable[[], float],
+) -> Place:
+    """Learn from the batches after a place, until the epoch or the time is over; return the place that is reached."""
+    begun = clock()
+    epoch, number, total = start.epochs + 1, start.batches, start.loss
+    loss = CrossEntropyLoss(plan.label_smoothing)
     model.train()
     order = stream(plan.seed, "order", epoch).permutation(len(dataset.train))
     supply = batches(
@@ -115,13 +166,13 @@ def _train_epoch(
         size=plan.batch_size,
         scale=dataset.scale,
         dtype=plan.dtype,
-        order=order,
+        order=order[start.batches * plan.batch_size :],
         augment=_augment(dataset.train, plan, epoch),
     )
     draws = model.draws()
-    rates = _learning_rates(optimizer.lr, len(dataset.train), plan, epoch)
+    peak, steps = optimizer.lr, plan.steps(dataset)
     with _quiet(), _lr_put_back(optimizer):
-        for number, (x, labels) in enumerate(watch(supply, epoch), start=1):
+        for number, (x, labels) in enumerate(watch(supply, start), start=start.batches + 1):
             if draws:
                 model.draw_from(stream(plan.seed, "dropout", epoch, batch=number))
             batch_loss = loss.forward(model.forward(x), labels)
@@ -130,19 +181,26 @@ def _train_epoch(
             model.parameter_gradients(loss.backward())
             if plan.clip_norm is not None:
                 clip_gradient_norm(optimizer.parameters, plan.clip_norm)
-            optimizer.lr = rates[number - 1]
+            optimizer.lr = _learning_rate(peak, plan, epoch, number, steps)
             optimizer.step()
             total += batch_loss * len(labels)
-    return {"train/loss": total / len(dataset.train), "train/lr": rates[-1]}
+            if clock() - begun >= places_s:
+                break
+    return replace(start, batches=number, loss=total, seconds=start.seconds + (clock() - begun))
 
 
-def _learning_rates(peak: float, images: int, plan: Plan, epoch: int) -> list[float]:
-    """The learning rate of every step of an epoch, a function of its number alone."""
-    steps = ceil(images / plan.batch_size)
-    return [
-        peak * plan.schedule.factor(step, steps_per_epoch=steps, total_steps=plan.epochs * steps)
-        for step in range((epoch - 1) * steps, epoch * steps)
-    ]
+def _learning_rate(peak: float, plan: Plan, epoch: int, batch: int, steps: int) -> float:
+    """The learning rate of the step after a batch, a function of their numbers alone.
+
+    Args:
+        peak: what the schedule multiplies.
+        plan: holds the schedule.
+        epoch: from 1.
+        batch: in the epoch, from 1.
+        steps: an epoch.
+    """
+    step = (epoch - 1) * steps + batch - 1
+    return peak * plan.schedule.factor(step, steps_per_epoch=steps, total_steps=plan.epochs * steps)
 
 
 @contextmanager

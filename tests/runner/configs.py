@@ -52,6 +52,7 @@ def small_config(outputs: Path, **changes: Any) -> Config:
             label_smoothing=0.0,
             dtype="float32",
             threads=1,
+            checkpoint_minutes=None,
             train_accuracy_images=None,
             evaluation_batch_size=7,
             patience=None,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.recorders.history import History, Row, best
+from experiments.recorders.history import History, Row, best, difference
 
 
 def row(epoch: int) -> Row:
@@ -16,6 +16,9 @@ def row(epoch: int) -> Row:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "history.jsonl"
+
+
+WHOLE = '{"epoch": 3, "metrics": {"a": 1.5}, "timestamp_ms": 0, "weights_sha256": "7"}'
 
 
 def filled(path: Path, epochs: int = 3) -> History:
@@ -62,13 +65,51 @@ def test_row_is_on_the_disk_when_appending_returns(path: Path, monkeypatch: pyte
 
 @pytest.mark.parametrize(
     "torn",
-    ['{"epoch": 3, "metrics": {"train/l', "", "null", "[]", "3", '{"epoch": 3}', '{"epoch": 3, "something": 1}'],
+    [
+        '{"epoch": 3, "metrics": {"train/l',
+        "",
+        "null",
+        "[]",
+        "3",
+        '{"epoch": 3}',
+        '{"epoch": 3, "something": 1}',
+        "[" * 100_000,
+        "\0" * 100,
+        WHOLE.replace("1.5", "NaN"),
+        WHOLE.replace("1.5", "1e999"),
+        WHOLE.replace("1.5", "1" + "0" * 4000),
+        WHOLE.replace("1.5", "9" * 5000),
+        WHOLE.replace("1.5", '"1.5"'),
+        WHOLE.replace("1.5", "true"),
+        WHOLE.replace("1.5", "null"),
+        WHOLE.replace('{"a": 1.5}', "[1.5]"),
+        WHOLE.replace('{"a": 1.5}', "1.5"),
+        WHOLE.replace("3,", "3.0,"),
+        WHOLE.replace("3,", "true,"),
+        WHOLE.replace('"7"', "7"),
+        WHOLE.replace("0,", "0.5,"),
+    ],
+    ids=lambda torn: torn[:90],
 )
 def test_torn_line_and_what_follows_do_not_count(torn: str, path: Path) -> None:
     history = filled(path, 4)
     lines = path.read_text().splitlines()
     lines[2] = torn
     path.write_text("\n".join(lines) + "\n")
+    assert history.rows() == [row(1), row(2)]
+
+
+def test_that_line_whole_does_count(path: Path) -> None:
+    filled(path, 2)
+    with path.open("a") as file:
+        file.write(WHOLE + "\n")
+    assert History(path).rows()[2:] == [Row(3, {"a": 1.5}, 0, "7")]
+
+
+def test_bytes_that_are_no_text_do_not_count(path: Path) -> None:
+    history = filled(path, 2)
+    with path.open("ab") as file:
+        file.write(WHOLE.replace("7", "\xff").encode("latin1") + b"\n")
     assert history.rows() == [row(1), row(2)]
 
 
@@ -96,11 +137,59 @@ def test_keeping_removes_a_torn_line_so_that_the_next_row_is_whole(path: Path) -
     assert history.rows() == [row(1), row(2), row(3)]
 
 
-def test_keeping_more_than_there_is_is_refused_and_changes_nothing(path: Path) -> None:
+def test_keeping_all_there_is_leaves_the_file_alone(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     history = filled(path)
-    with pytest.raises(ValueError, match=r"history\.jsonl has 3 epochs, but 9 are expected"):
-        history.keep(9)
+    monkeypatch.setattr("experiments.recorders.history.write_whole", lambda *_: pytest.fail("it was written anew"))
+    assert history.keep(3) == history.keep(9) == [row(1), row(2), row(3)]
+
+
+def test_keeping_makes_the_file_where_there_is_none(path: Path) -> None:
+    assert History(path).keep(3) == []
+    assert path.read_bytes() == b""
+
+
+def test_what_is_kept_stays_as_it_was_written(path: Path) -> None:
+    history = filled(path)
+    lines = path.read_text().replace('": ', '":').splitlines(keepends=True)  # as another program would write it
+    path.write_text("".join(lines))
+    assert history.keep(2) == [row(1), row(2)]
+    assert path.read_text() == "".join(lines[:2])
+
+
+def test_line_without_its_end_gets_one(path: Path) -> None:
+    history = filled(path, 2)
+    path.write_text(path.read_text().rstrip("\n"))
+    assert history.keep(2) == [row(1), row(2)]
+    history.append(row(3))
     assert history.rows() == [row(1), row(2), row(3)]
+
+
+def test_row_that_lacks_what_is_needed_does_not_count(path: Path) -> None:
+    filled(path, 1)
+    History(path).append(Row(2, {"val/loss": 1.0}, 2000, ""))
+    assert History(path, frozenset({"train/loss"})).rows() == [row(1)]
+    assert History(path, frozenset({"train/loss", "val/loss"})).rows() == []
+
+
+def test_same_result_at_another_time_is_no_difference() -> None:
+    now = Row(1, {"train/loss": 0.5, "time/epoch_s": 3.0}, 1, "ab")
+    then = Row(1, {"train/loss": 0.5, "time/epoch_s": 4.0, "time/images_per_s": 7.0}, 2, "ab")
+    assert difference(then, now) is None
+
+
+@pytest.mark.parametrize(
+    ("now", "said"),
+    [
+        (Row(1, {"train/loss": 0.30000000000000004}, 1, "ab"), "train/loss was 0.3 and is 0.30000000000000004"),
+        (Row(1, {"train/loss": 0.3}, 1, "cd"), "the weights are others"),
+        (Row(1, {"train/loss": 0.3, "val/loss": 1.0}, 1, "ab"), "val/loss was None and is 1.0"),
+        (Row(1, {"val/loss": 1.0}, 1, "cd"),
+         "train/loss was 0.3 and is None, val/loss was None and is 1.0, the weights are others"),
+    ],
+    ids=["last digit", "weights", "one more", "everything"],
+)  # fmt: skip
+def test_difference_names_what_came_out_otherwise_then_and_now(now: Row, said: str) -> None:
+    assert difference(Row(1, {"train/loss": 0.3}, 1, "ab"), now) == said
 
 
 @pytest.mark.parametrize(

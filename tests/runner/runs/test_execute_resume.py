@@ -13,6 +13,7 @@ from experiments.runs.execute import execute
 from experiments.runs.identity import identity
 from experiments.training.build import build_model
 from experiments.training.checkpoint import save_checkpoint
+from experiments.training.loop import Place
 from tests.runner.configs import adam, adamw, cnn_bn, cosine, one_cycle, residual_net, rmsprop, small_config, step
 from tests.runner.runs.folders import Stop, digest_of, epochs_trained, folder_of, interrupted, rows, without_times
 
@@ -79,10 +80,10 @@ def damaged(config: Config, what: str) -> None:
             folder.checkpoint.write_bytes(checkpoint[: len(checkpoint) // 2])
         case "checkpoint of another optimizer":
             model = build_model(small_config(Path(config.outputs_dir), seed=8))
-            save_checkpoint(folder.checkpoint, model, Adam(model.parameters()), 2)
+            save_checkpoint(folder.checkpoint, model, Adam(model.parameters()), Place(2))
         case "checkpoint of another network":
             model = build_model(small_config(Path(config.outputs_dir), model__hidden_size=9))
-            save_checkpoint(folder.checkpoint, model, SGD(model.parameters(), lr=0.1, momentum=0.9), 2)
+            save_checkpoint(folder.checkpoint, model, SGD(model.parameters(), lr=0.1, momentum=0.9), Place(2))
         case "checkpoint missing":
             folder.checkpoint.unlink()
         case "history torn":
@@ -137,9 +138,9 @@ def test_damaged_checkpoint_is_named_in_a_warning(
 def test_checkpoint_is_never_ahead_of_the_history(outputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[int, int]] = []
 
-    def spy(path: Path, model: Any, optimizer: Any, epoch: int) -> None:
-        seen.append((epoch, len((path.parent / "history.jsonl").read_text().splitlines())))
-        save_checkpoint(path, model, optimizer, epoch)
+    def spy(path: Path, model: Any, optimizer: Any, place: Place) -> None:
+        seen.append((place.epochs, len((path.parent / "history.jsonl").read_text().splitlines())))
+        save_checkpoint(path, model, optimizer, place)
 
     monkeypatch.setattr(attempt, "save_checkpoint", spy)
     execute(small_config(outputs))

@@ -16,7 +16,10 @@ from tests.runner.configs import adam, changed, cnn_bn, one_cycle, residual_net,
 
 # Written down by hand: these say where and how, not what. Whatever else there is decides the result.
 SCHEMA = "experiments/config/schema.py"  # it says what a key means, such as the shape of an image
-WHERE_AND_HOW = {"sweep", "dry_run", "outputs_dir", "force", "launcher", "tracking", "data.root", "trainer.threads"}
+WHERE_AND_HOW = {"sweep", "dry_run", "outputs_dir", "force", "launcher", "tracking", "data.root"} | {
+    "trainer.threads",
+    "trainer.checkpoint_minutes",
+}
 
 
 def another(value: Any) -> Any:

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from cnn_core import SGD, Sequential, simple_cnn
 from experiments.training.augmentation import Augmentation, augment_epoch, examples
 from experiments.training.batches import Batch, batches
-from experiments.training.loop import Plan, train
+from experiments.training.loop import Place, Plan
 from tests.core import naive_augmentation as naive
 from tests.runner.training.data import dataset, images
+from tests.runner.training.epochs import train
 
 NOTHING = Augmentation(crop=1.0, shift=0, flip=False, cutout=0)
 EVERYTHING = Augmentation(crop=0.6, shift=1, flip=True, cutout=2)
@@ -44,7 +45,7 @@ def network() -> Sequential:
 def trained(plan: Plan, *, finished: Sequential | None = None, epochs: int = 0) -> tuple[Sequential, list[Any]]:
     """A network at the end, and what was measured; without momentum an optimizer has no state to take up."""
     model = finished or network()
-    results = list(train(model, SGD(model.parameters(), lr=0.1), dataset(), plan, finished_epochs=epochs))
+    results = list(train(model, SGD(model.parameters(), lr=0.1), dataset(), plan, start=Place(epochs)))
     times = ("time/epoch_s", "time/images_per_s")
     return model, [{key: value for key, value in result.metrics.items() if key not in times} for result in results]
 
@@ -122,9 +123,9 @@ def test_training_images_stay_as_they_are() -> None:
 def test_every_epoch_learns_from_images_of_its_own() -> None:
     seen: dict[int, list[np.ndarray]] = {}
 
-    def watch(supply: Iterable[Batch], epoch: int) -> Iterator[Batch]:
+    def watch(supply: Iterable[Batch], place: Place) -> Iterator[Batch]:
         for batch in supply:
-            seen.setdefault(epoch, []).append(batch.x.copy())
+            seen.setdefault(place.epochs + 1, []).append(batch.x.copy())
             yield batch
 
     data, model = dataset(), network()

@@ -26,9 +26,10 @@ from cnn_core import (
     simple_cnn,
 )
 from experiments.training.batches import Batch
-from experiments.training.loop import DivergedError, EpochResult, Plan, train
+from experiments.training.loop import DivergedError, EpochResult, Place, Plan
 from experiments.training.streams import Stream, stream
 from tests.runner.training.data import cross_entropy, dataset, images
+from tests.runner.training.epochs import train
 
 DATA = dataset()
 PLAN = Plan(epochs=3, batch_size=10, evaluation_batch_size=4, train_accuracy_images=None, dtype="float64", seed=5)
@@ -299,7 +300,7 @@ def test_going_on_after_an_epoch_is_as_if_never_stopped(
     later = make(second)
     second.load_state_dict(first.state_dict())
     later.load_state_dict(optimizer.state_dict())
-    resumed = list(train(second, later, DATA, plan, finished_epochs=1))
+    resumed = list(train(second, later, DATA, plan, start=Place(1)))
 
     assert [result.epoch for result in resumed] == [2, 3]
     assert without_times(resumed) == without_times(uninterrupted[1:])
@@ -308,7 +309,7 @@ def test_going_on_after_an_epoch_is_as_if_never_stopped(
 
 def test_nothing_is_left_to_do_after_the_last_epoch() -> None:
     model = network()
-    assert list(train(model, momentum(model), DATA, PLAN, finished_epochs=3)) == []
+    assert list(train(model, momentum(model), DATA, PLAN, start=Place(3))) == []
 
 
 def test_nothing_is_trained_before_it_is_asked_for() -> None:
@@ -328,7 +329,7 @@ def test_seed_decides_the_order() -> None:
 def test_plan_decides_the_type_of_the_arithmetic() -> None:
     model, seen = network("float32"), set()
 
-    def watch(batches: Iterable[Batch], _: int) -> Iterator[Batch]:
+    def watch(batches: Iterable[Batch], _: Place) -> Iterator[Batch]:
         for batch in batches:
             seen.add(batch.x.dtype)
             yield batch
@@ -340,13 +341,13 @@ def test_plan_decides_the_type_of_the_arithmetic() -> None:
 def test_watch_sees_every_batch_of_every_epoch() -> None:
     model, seen = network(), []
 
-    def watch(batches: Iterable[Batch], epoch: int) -> Iterator[Batch]:
+    def watch(batches: Iterable[Batch], place: Place) -> Iterator[Batch]:
         for batch in batches:
-            seen.append((epoch, len(batch.labels)))
+            seen.append((place.epochs, len(batch.labels)))
             yield batch
 
     list(train(model, momentum(model), DATA, changed(PLAN, epochs=2), watch=watch))
-    assert seen == [(1, 10), (1, 10), (1, 5), (2, 10), (2, 10), (2, 5)]
+    assert seen == [(0, 10), (0, 10), (0, 5), (1, 10), (1, 10), (1, 5)]
 
 
 def test_loss_that_is_no_number_names_batch_and_epoch() -> None:
@@ -402,10 +403,9 @@ def test_number_of_threads_changes_no_bit(build: Callable[[], Sequential]) -> No
     assert ends[0] == ends[1] == ends[2]
 
 
-def test_times_are_those_of_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_times_are_those_of_the_clock() -> None:
     model = network()
-    ticks = iter([100.0, 105.0, 108.0])  # begun, trained, evaluated
-    monkeypatch.setattr("experiments.training.loop.time.perf_counter", lambda: next(ticks))
-    result = next(train(model, momentum(model), DATA, PLAN))
+    ticks = iter([100.0, 101.0, 102.0, 103.0, 105.0, 105.0, 108.0])  # begun, three batches, trained, evaluated
+    result = next(train(model, momentum(model), DATA, PLAN, clock=lambda: next(ticks)))
     assert result.metrics["time/epoch_s"] == 8.0
     assert result.metrics["time/images_per_s"] == 25 / 5.0
