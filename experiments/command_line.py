@@ -5,6 +5,7 @@ import errno
 from collections.abc import Callable
 from pathlib import Path
 from shlex import join
+from typing import NoReturn
 
 from experiments.config.places import checkout
 from experiments.errors import UserError
@@ -16,9 +17,16 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)  # writing to a file that is open names 
 FAILED, MISUSED = 1, 2  # exit codes
 
 
+class _Parser(argparse.ArgumentParser):
+    """Shows no password, also where it does not know what a word of the user means."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(public(message))
+
+
 def plain_parser(name: str, description: str, example: str) -> argparse.ArgumentParser:
     """A parser of a command that needs no runs."""
-    return argparse.ArgumentParser(
+    return _Parser(
         prog=f"python -m experiments.{name}",
         description=description,
         epilog=f"example: {example}",
@@ -79,6 +87,6 @@ def answered(error: Exception) -> int:
 
 
 def complain(message: str, code: int) -> int:
-    """Print an error, and return the exit code it ends with."""
-    stderr.print(message, style="red", markup=False, highlight=False)
+    """Print an error, without passwords that the user may have typed, and return the exit code it ends with."""
+    stderr.print(public(message), style="red", markup=False, highlight=False)
     return code

@@ -1,6 +1,6 @@
 """`python -m experiments.ui`: MLflow's UI over the project's own store, and the links worth opening.
 
-The server listens on this machine only.
+The server listens on this machine only, unless told otherwise: MLflow asks nobody for a password.
 """
 
 import os
@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from ipaddress import ip_address
 from pathlib import Path
 
 import requests
@@ -25,7 +26,11 @@ from experiments.recorders.store import Store
 from experiments.recorders.uri import is_server
 from experiments.terminal import stderr, stdout
 
-_HOST = "127.0.0.1"
+_LOOPBACK = "127.0.0.1"
+_EVERYWHERE = ("0.0.0.0", "::")  # a question, not a wish
+# How the server listens is said on its command line; variables that say it as well are kept from it.
+_SAY_HOW = ("MLFLOW_", "_MLFLOW_", "UVICORN_", "GUNICORN_")
+_SAY_WHERE_FILES_ARE = ("MLFLOW_S3_", "MLFLOW_SQLALCHEMYSTORE_")
 _PATIENCE = 300.0  # seconds for the server to answer; a busy machine may take more than one minute
 
 
@@ -37,29 +42,35 @@ def main(words: list[str] | None = None) -> int:
         "python -m experiments.ui --port 5001",
     )
     arguments.add_argument("--port", type=int, default=5000, help="where the server listens (default: 5000)")
+    arguments.add_argument(
+        "--host", default=_LOOPBACK, help="at which of its addresses (default: for this machine only)"
+    )
     chosen = arguments.parse_args(words)
-    return carried_out(lambda: _serve(tracking_uri(chosen), chosen.outputs_dir, chosen.port))
+    return carried_out(lambda: _serve(tracking_uri(chosen), chosen.outputs_dir, chosen.host, chosen.port))
 
 
-def _serve(uri: str, outputs_dir: Path, port: int) -> None:
+def _serve(uri: str, outputs_dir: Path, host: str, port: int) -> None:
     store = Store(uri)
     if store.is_missing():
-        raise UserError(f"{uri}: there is no store yet; python -m experiments.train makes one")
+        raise UserError(f"{store.key}: there is no store yet; python -m experiments.train makes one")
     settle_pending(uri, outputs_dir)
     pages = links(store)
     if is_server(uri):
         _print_links(server_address(uri), pages)
         return
-    _refuse_taken(port)
-    log = Path(tempfile.gettempdir()) / f"mlflow-ui-{os.getpid()}.log"
-    with log.open("w") as sink:
+    _refuse_taken(host, port)
+    if not _is_loopback(host):
+        stderr.print(f"--host {host}: whoever reaches this machine there can read, change and delete all runs",
+                     style="yellow", markup=False, highlight=False)  # fmt: skip
+    with tempfile.NamedTemporaryFile("w", prefix="mlflow-ui-", suffix=".log", delete=False) as sink:
+        log = Path(sink.name)
         # A session of its own, so that the workers of the server can be ended with it.
         server = subprocess.Popen(
-            _command(uri, port), env={**os.environ, **SETTINGS}, stdout=sink, stderr=sink, start_new_session=True
+            _command(host, port), env=_environment(uri), stdout=sink, stderr=sink, start_new_session=True
         )
     try:
-        address = f"http://{_HOST}:{port}"
-        _await(address, server, log)
+        _await(f"http://{_LOOPBACK if host in _EVERYWHERE else _in_url(host)}:{port}", server, log)
+        address = f"http://{socket.gethostname() if host in _EVERYWHERE else _in_url(host)}:{port}"
         _print_links(address, pages)
         stderr.print("Ctrl-C ends the server.", highlight=False)
         raise UserError(f"MLflow's server ended with exit code {server.wait()}; see {log}")
@@ -71,16 +82,52 @@ def _serve(uri: str, outputs_dir: Path, port: int) -> None:
         server.wait()
 
 
-def _command(uri: str, port: int) -> Sequence[str]:
-    server = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
-    return [*server, "--host", _HOST, "--port", str(port), "--workers", "1"]
+def _command(host: str, port: int) -> Sequence[str]:
+    """MLflow's server. Everybody on the machine can read this line, so the store, and its password, is not in it.
+
+    A page that a browser has open may give its name our address (DNS rebinding): names that are not ours are refused.
+    """
+    server = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port), "--workers", "1"]
+    return [*server, "--allowed-hosts", ",".join(f"{name}:*" for name in _names(host))]
 
 
-def _refuse_taken(port: int) -> None:
-    with socket.socket() as probe:
+def _environment(uri: str) -> dict[str, str]:
+    """The variables of the server: where the store is, and of those that say how to listen none."""
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(_SAY_HOW) or key.startswith(_SAY_WHERE_FILES_ARE)
+    }
+    return {**kept, **SETTINGS, "MLFLOW_BACKEND_STORE_URI": uri}
+
+
+def _names(host: str) -> list[str]:
+    """By which names a browser may call the server."""
+    if _is_loopback(host):
+        return ["localhost", _LOOPBACK, _in_url(host)]
+    own = socket.gethostname()
+    addresses = [str(address[0]) for *_, address in socket.getaddrinfo(own, None)] if host in _EVERYWHERE else []
+    return ["localhost", _LOOPBACK, own, _in_url(host), *map(_in_url, addresses)]
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:  # a name
+        return False
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _refuse_taken(host: str, port: int) -> None:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((_HOST, port))
+            probe.bind((host, port))
+        except socket.gaierror as error:
+            raise UserError(f"--host {host}: {error.strerror}; give an address of this machine") from error
         except (OSError, OverflowError) as error:
             raise UserError(f"--port {port}: {error}; choose another, e.g. --port {port + 1}") from error
 

@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 
 # What `public` leaves out. A password may hold a slash; what follows the host's colon is its port.
 _BEFORE_HOST = re.compile(r"://(?:[^/:\s]*:(?!\d+(?:[/?#\s]|$))\S*@|[^/\s]*@)")
-_SECRET = r"user(?:name)?|[^=&?\s]*(?:passw|passphrase|pwd|secret|token|credential|api_?key)[^=&\s]*"
+_ALONE = re.compile(r"(?<![\w/])[\w.%+-]+:[^\s/@]+@(?=[\w\[])")  # of an address whose scheme was cut off
+_SECRET = r"odbc_connect|user(?:name)?|[^=&?\s]*(?:passw|passphrase|pwd|secret|token|credential|api_?key)[^=&\s]*"
 _IN_QUERY = re.compile(rf"([?&])(?:(?:{_SECRET})=[^&\s]*(?:&|(?=\s|$)))+", re.IGNORECASE)
 
 
@@ -21,8 +22,8 @@ def absolute_uri(uri: str) -> str:
     >>> absolute_uri("sqlite:////tmp/mlflow.db")
     'sqlite:////tmp/mlflow.db'
     """
-    path = sqlite_path(uri)
-    return uri if path is None else f"sqlite:///{path.absolute()}"
+    path, (_, mark, query) = sqlite_path(uri), uri.partition("?")
+    return uri if path is None else f"sqlite:///{path.absolute()}{mark}{query}"
 
 
 def public(text: str) -> str:
@@ -33,13 +34,14 @@ def public(text: str) -> str:
     >>> public("postgresql://db/mlflow?sslmode=require&sslpassword=secret")
     'postgresql://db/mlflow?sslmode=require'
     """
-    return _IN_QUERY.sub(lambda found: found[1] if found[0].endswith("&") else "", _BEFORE_HOST.sub("://", text))
+    without_query = _IN_QUERY.sub(lambda found: found[1] if found[0].endswith("&") else "", text)
+    return _ALONE.sub("", _BEFORE_HOST.sub("://", without_query))
 
 
 def sqlite_path(uri: str) -> Path | None:
-    """The file of a store that is a SQLite database; None for any other store.
+    """The file of a store that is a SQLite database, without what follows a question mark; None for any other store.
 
     >>> sqlite_path("sqlite:////tmp/mlflow.db"), sqlite_path("http://localhost:5000")
     (PosixPath('/tmp/mlflow.db'), None)
     """
-    return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
+    return Path(uri.removeprefix("sqlite:///").partition("?")[0]) if uri.startswith("sqlite:///") else None

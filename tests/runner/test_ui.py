@@ -5,6 +5,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -139,11 +140,81 @@ def test_server_that_never_answers_is_ended(
     assert "did not answer at http://127.0.0.1:" in capsys.readouterr().err
 
 
-def test_server_listens_on_this_machine_only() -> None:
-    command = list(ui._command("sqlite:////x.db", 5001))
-    assert command[command.index("--host") + 1] == "127.0.0.1"
-    assert command[command.index("--port") + 1] == "5001"
-    assert command[command.index("--backend-store-uri") + 1] == "sqlite:////x.db"
+def listens(host: str) -> dict[str, str]:
+    """How the server is told to listen: its options by name."""
+    command = list(ui._command(host, 5001))
+    options = command[command.index("server") + 1 :]
+    return dict(zip(options[::2], options[1::2], strict=True))
+
+
+def test_server_listens_on_this_machine_only_unless_told_otherwise() -> None:
+    assert listens("127.0.0.1") == {
+        "--host": "127.0.0.1",
+        "--port": "5001",
+        "--workers": "1",
+        "--allowed-hosts": "localhost:*,127.0.0.1:*,127.0.0.1:*",
+    }
+    assert listens("192.0.2.1")["--host"] == "192.0.2.1"
+    assert "192.0.2.1:*" in listens("192.0.2.1")["--allowed-hosts"].split(",")
+    assert f"{socket.gethostname()}:*" in listens("0.0.0.0")["--allowed-hosts"].split(",")
+
+
+def test_password_of_the_store_is_not_on_the_command_line() -> None:
+    assert "--backend-store-uri" not in listens("127.0.0.1")
+    assert ui._environment("postgresql://u:secret@db/x")["MLFLOW_BACKEND_STORE_URI"] == "postgresql://u:secret@db/x"
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        "MLFLOW_HOST",
+        "MLFLOW_PORT",
+        "MLFLOW_UVICORN_OPTS",
+        "MLFLOW_GUNICORN_OPTS",
+        "MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE",
+        "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS",
+        "MLFLOW_SERVER_ALLOWED_HOSTS",
+        "UVICORN_FD",
+        "GUNICORN_CMD_ARGS",
+    ],
+)
+def test_surroundings_do_not_say_how_the_server_listens(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, "0.0.0.0")
+    monkeypatch.setenv("MLFLOW_S3_ENDPOINT_URL", "https://files.example")
+    variables = ui._environment("sqlite:////x.db")
+    assert variable not in variables
+    assert variables["MLFLOW_S3_ENDPOINT_URL"] == "https://files.example"
+    assert variables["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
+
+
+@pytest.mark.parametrize(("host", "warned"), [("127.0.0.1", 0), ("localhost", 0), ("127.1.2.3", 0), ("0.0.0.0", 1)])
+def test_warned_is_who_lets_others_in(
+    host: str, warned: int, outputs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server(monkeypatch, "pass")
+    ui.main(["--host", host, "--port", str(free_port()), "--outputs-dir", str(outputs)])
+    err = capsys.readouterr().err
+    assert (
+        err.count(f"--host {host}: whoever reaches this machine there can read, change and delete all runs\n") == warned
+    )
+    assert len(err.splitlines()) == warned + 1
+
+
+def test_host_that_is_not_this_machine_is_refused_in_a_line(outputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for host in ("192.0.2.1", "no such name"):
+        assert ui.main(["--host", host, "--port", str(free_port()), "--outputs-dir", str(outputs)]) == 1
+        assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "words", [["--tracking-uri", "sqlite:////no/x.db?password=secret"], ["http://user:secret@host/"]]
+)
+def test_passwords_that_were_typed_are_not_shown(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with suppress(SystemExit):
+        ui.main(words)
+    out, err = capsys.readouterr()
+    assert "secret" not in out + err
+    assert err
 
 
 def test_help_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from experiments.recorders.store import Store
-from experiments.recorders.uri import absolute_uri, public
+from experiments.recorders.uri import absolute_uri, public, sqlite_path
 
 
 @pytest.mark.parametrize(
@@ -22,12 +22,22 @@ from experiments.recorders.uri import absolute_uri, public
         ("postgresql://db/mlflow?sslmode=a&sslpassword=secret&b=c", "postgresql://db/mlflow?sslmode=a&b=c"),
         ("mysql://db/mlflow?Passwd=secret: is it up?", "mysql://db/mlflow is it up?"),
         ("sqlite:////home/someone@work/mlflow.db", "sqlite:////home/someone@work/mlflow.db"),
+        ("tracking/http:/=user:secret@127.0.0.1:9/: must be", "tracking/http:/=127.0.0.1:9/: must be"),
+        ("['http://user:secret@127.0.0.1:9/']", "['http://127.0.0.1:9/']"),
+        ("epoch 1:2 of a@b.c at 10:30", "epoch 1:2 of a@b.c at 10:30"),
+        ("mssql+pyodbc:///?odbc_connect=UID%3Dme%3BPWD%3Dsecret", "mssql+pyodbc:///"),
         ("sqlite:////x.db?mode=ro&timeout=3", "sqlite:////x.db?mode=ro&timeout=3"),
         ("http://localhost:5000/path/someone@work", "http://localhost:5000/path/someone@work"),
     ],
 )
 def test_users_and_passwords_are_not_shown(uri: str, shown: str) -> None:
     assert public(uri) == shown
+
+
+def test_database_is_its_file_whatever_else_its_address_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert sqlite_path("sqlite:////x.db?password=secret") == Path("/x.db")
+    assert absolute_uri("sqlite:///x.db?timeout=3") == f"sqlite:///{tmp_path}/x.db?timeout=3"
 
 
 def test_relative_database_is_meant_from_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
