@@ -20,7 +20,7 @@ from cnn_core import Module, Optimizer, Summary, summary
 from experiments.config.leaves import leaves
 from experiments.config.schema import Config
 from experiments.data.dataset import Dataset
-from experiments.files import write_json, write_whole
+from experiments.files import write_whole
 from experiments.pictures.augmentation import draw_augmentation
 from experiments.pictures.learning_curve import draw_learning_curve
 from experiments.recorders.book import Status
@@ -104,7 +104,7 @@ class Attempt:
                 return result
             draw_learning_curve(rows, f"run {self._folder.identity} ({outcome})", self._folder.learning_curve)
             self._finish_tracking(rows, result)
-            write_json(self._folder.finished, result)
+            self._folder.finish(result)
         return result
 
     def show(self, result: Result) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from experiments.config.schema import Config
 from experiments.files import remove_drafts
@@ -88,7 +89,7 @@ def execute(
             tags = {"rerun.of": rerun.of} if rerun else {}
             attempt = Attempt(config, folder, tracked, in_sweep=part is not None, tags=tags)
             epochs_before = attempt.epochs()
-            summary = folder.summary()
+            summary = _summary(folder)
             was_finished = summary is not None
             if summary is None:
                 summary = attempt.train(pause_after)
@@ -104,6 +105,17 @@ def execute(
         epochs_before=epochs_before,
         was_finished=was_finished,
     )
+
+
+def _summary(folder: RunFolder) -> dict[str, Any] | None:
+    """What came of a run that is finished, if all that it left is still as it was."""
+    summary = folder.summary()
+    if summary is None or not (changed := folder.changed(summary)):
+        return summary
+    _log.warning("%s: %s changed since the run finished; it is gone through again", folder.path, ", ".join(changed))
+    if folder.history.name in changed:  # its rows look like rows whatever their numbers are
+        folder.history.unlink(missing_ok=True)
+    return None
 
 
 def default_name(config: Config) -> str:

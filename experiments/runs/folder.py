@@ -3,11 +3,13 @@
 A rerun has one of its own, `<outputs_dir>/reruns/<identity>-<number>/`: what it is compared with stays as it is.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from experiments.files import read_json
+from experiments.files import read_json, write_json
+from experiments.runs.seal import changed, is_broken, sealed
 
 
 @dataclass(frozen=True)
@@ -96,9 +98,18 @@ class RunFolder:
         return self.path / "lock"
 
     def summary(self) -> dict[str, Any] | None:
-        """What the marker says; None while the run is not finished, or if the marker does not say what came of it."""
+        """What the marker says; None while the run is not finished, or if the marker is damaged."""
         summary = read_json(self.finished) or {}
-        return summary if "outcome" in summary and isinstance(summary.get("final"), dict) else None
+        says = "outcome" in summary and isinstance(summary.get("final"), dict)
+        return summary if says and not is_broken(summary) else None
+
+    def finish(self, result: Mapping[str, Any]) -> None:
+        """Write the marker. It vouches for what is needed to believe the result and to use it."""
+        write_json(self.finished, sealed(result, (self.config, self.environment, self.history, self.checkpoint)))
+
+    def changed(self, summary: Mapping[str, Any]) -> list[str]:
+        """The names of the files that are no longer what they were when the run finished with this summary."""
+        return changed(summary, self.path)
 
     def clear(self) -> None:
         """Remove what earlier attempts left; the log goes on."""

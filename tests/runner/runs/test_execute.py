@@ -107,7 +107,7 @@ def test_everything_stands_before_the_marker_is_written(outputs: Path, monkeypat
         seen.append((files, to_be_shown))
         write_json(path, content)
 
-    monkeypatch.setattr(attempt, "write_json", spy)
+    monkeypatch.setattr("experiments.runs.folder.write_json", spy)
     result = execute(small_config(outputs))
     ((names, to_be_shown),) = seen
     assert names | {"finished.json"} == {file.name for file in result.folder.path.iterdir()}
