@@ -31,6 +31,7 @@ from experiments.runs.environment import record_environment
 from experiments.runs.folder import RunFolder
 from experiments.runs.identity import code_digest
 from experiments.runs.lines import epoch_line, opening_line
+from experiments.runs.source import record_source, source_tags
 from experiments.terminal import progress
 from experiments.training.arithmetic import arithmetic
 from experiments.training.augmentation import examples
@@ -72,6 +73,7 @@ class Attempt:
             return {"outcome": PAUSED, "final": rows[-1].metrics | best(rows), "stopped_early": None}
         write_whole(self._folder.config, yaml.safe_dump(self._shown(), sort_keys=False))
         record_environment(self._folder.environment, self._config)
+        record_source(self._folder)
         self._folder.failure.unlink(missing_ok=True)
         with self._closed_if_stopped():
             self._written = self._history.keep(self._config.trainer.epochs)
@@ -257,7 +259,7 @@ class Attempt:
             raise
 
     def _start_tracking(self, rows: Sequence[Row]) -> None:
-        tags = {"identity": self._folder.identity, "code.sha256": code_digest(), **self._own_tags}
+        tags = {"identity": self._folder.identity, "code.sha256": code_digest(), **source_tags(), **self._own_tags}
         files = [self._folder.config, self._folder.environment, self._folder.source, self._folder.patch]
         self._tracked.begin(tags, leaves(self._shown()), rows, files)
 
@@ -273,7 +275,7 @@ class Attempt:
     def _finish_tracking(self, rows: Sequence[Row], result: Result) -> None:
         folder = self._folder
         tags = {key: str(result[key]) for key in _TAGS}
-        described = [folder.config, folder.environment, folder.network, folder.history]
+        described = [folder.config, folder.environment, folder.source, folder.patch, folder.network, folder.history]
         files = [*described, folder.learning_curve, folder.augmentation, folder.log]
         self._tracked.end("FINISHED", tags, best(rows) if rows else {}, files)
 

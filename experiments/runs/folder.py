@@ -113,6 +113,6 @@ class RunFolder:
 
     def clear(self) -> None:
         """Remove what earlier attempts left; the log goes on."""
-        shown = (self.environment, self.network, self.learning_curve, self.augmentation)
+        shown = (self.environment, self.source, self.patch, self.network, self.learning_curve, self.augmentation)
         for path in (self.finished, self.history, self.checkpoint, *shown, self.failure):
             path.unlink(missing_ok=True)

@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 from joblib.externals.loky import BrokenProcessPool, ProcessPoolExecutor
 
 from experiments.config.schema import JoblibConfig, LauncherConfig
+from experiments.runs.source import command_line
 from experiments.sweeps.worker import FROM_TERMINALS, PATIENCE, interruptible, set_up
 
 Task = TypeVar("Task")
@@ -96,7 +97,7 @@ class _Worker(Generic[Task, Result]):
         # loky cleans up with must outlive all others.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, FROM_TERMINALS)
         try:
-            self._pool = ProcessPoolExecutor(1, initializer=set_up, initargs=(os.getpid(),))
+            self._pool = ProcessPoolExecutor(1, initializer=set_up, initargs=(os.getpid(), command_line()))
             self._process: Future[int] = self._pool.submit(os.getpid)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -5,11 +5,12 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import TypeVar
 
 from experiments.interruption import INTERRUPTING
+from experiments.runs.source import work_for
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -23,12 +24,18 @@ _state = _IDLE
 _told_to_end = False  # while it was still loading what its task needs
 
 
-def set_up(parent: int) -> None:
-    """Take the signals that interrupt for a wish to end what is under way, and the parent's end too."""
+def set_up(parent: int, command: Sequence[str]) -> None:
+    """Take the signals that interrupt for a wish to end what is under way, and the parent's end too.
+
+    Args:
+        parent: its process id.
+        command: its command line, which is that of the runs as well.
+    """
     for number in INTERRUPTING:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _interrupt)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, FROM_TERMINALS)  # the parent blocked them for the start
+    work_for(command)
     threading.Thread(target=_follow, args=(parent,), daemon=True).start()
 
 

@@ -111,7 +111,15 @@ def test_tags_are_the_promised_ones(run: Run, folder: Path) -> None:
     assert tags["model.parameters"] == str((2 * 9 + 2) + (72 * 8 + 8) + (8 * 3 + 3))
     assert tags["model.multiply_adds"] == str(2 * 9 * 36 + 72 * 8 + 8 * 3)
     assert {len(bytes.fromhex(tags[f"{name}.sha256"])) for name in ("weights", "data", "code")} == {32}
+    source = json.loads((folder / "source.json").read_text())
+    assert tags.get("mlflow.source.git.commit") == source["commit"]
+    assert tags.get("git.dirty") == {None: None, True: "true", False: "false"}[source["dirty"]]
     assert tags["mlflow.runName"] == "synthetic lr=0.1 batch_size=10"
+
+
+def test_command_line_is_recorded(folder: Path, outputs: Path) -> None:
+    command = json.loads((folder / "source.json").read_text())["command"]
+    assert command == ["python", "-m", "experiments.train", *TINY, "trainer.epochs=2", f"outputs_dir={outputs}"]
 
 
 def test_weights_tag_is_the_digest_of_the_final_weights(run: Run, folder: Path) -> None:
@@ -129,6 +137,7 @@ def test_artifacts_are_the_runs_files(run: Run, client: MlflowClient, folder: Pa
     assert names >= {
         "config.yaml",
         "environment.json",
+        "source.json",
         "summary.txt",
         "history.jsonl",
         "learning_curve.png",

@@ -69,6 +69,14 @@ def test_four_finished_children_under_one_finished_parent(parent: Run, children:
     }
 
 
+def test_children_record_the_command_of_the_sweep(parent: Run, outputs: Path) -> None:
+    assert parent.info.status == "FINISHED"
+    for folder in (outputs / "runs").iterdir():
+        command = json.loads((folder / "source.json").read_text())["command"]
+        assert command[:5] == ["python", "-m", "experiments.train", "-m", "data=synthetic"]
+        assert command[-1] == f"outputs_dir={outputs}"
+
+
 def test_children_are_named_by_what_varies(children: list[Run]) -> None:
     expected = {f"lr={rate} batch_size={size}" for rate in RATES for size in SIZES}
     assert {run.info.run_name for run in children} == expected

@@ -8,8 +8,10 @@ import pytest
 
 from experiments.config.leaves import leaves
 from experiments.recorders.tracked_run import SweepPart
+from experiments.runs import source
 from experiments.runs.execute import execute
 from experiments.runs.identity import code_digest, identity
+from experiments.runs.source import Source
 from tests.runner.configs import small_config
 from tests.runner.doubles import Store
 from tests.runner.runs.folders import (
@@ -27,7 +29,8 @@ from tests.runner.runs.folders import (
 pytestmark = pytest.mark.usefixtures("store", "picture")
 
 
-def test_store_shows_the_run_as_it_was(outputs: Path, store: Store) -> None:
+def test_store_shows_the_run_as_it_was(outputs: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "current_source", lambda: Source("c" * 40, dirty=True, patch=b"diff"))
     config = small_config(outputs)
     result = execute(config)
     run = store.only
@@ -43,7 +46,10 @@ def test_store_shows_the_run_as_it_was(outputs: Path, store: Store) -> None:
         "outcome": "completed",
         "model.parameters": str(PARAMETERS),
         "model.multiply_adds": str(MULTIPLY_ADDS),
+        "mlflow.source.git.commit": "c" * 40,
+        "git.dirty": "true",
     }
+    assert {"source.json", "source.patch"} <= set(run.files)
     assert set(run.files) >= {"config.yaml", "summary.txt", "history.jsonl", "learning_curve.png"}
     for row in rows(config):
         for key, value in row["metrics"].items():
@@ -87,12 +93,12 @@ def test_interrupted_run_is_closed_as_such_and_taken_up_again(outputs: Path, sto
 
 
 def test_password_of_the_store_is_shown_nowhere(outputs: Path, store: Store, caplog: pytest.LogCaptureFixture) -> None:
-    config = small_config(outputs, tracking__uri="http://user:secret@host")
+    config = small_config(outputs, tracking__uri="http://user:sesame4711@host")
     execute(config)
-    assert "secret" not in str(store.only)
-    assert "secret" not in caplog.text
+    assert "sesame4711" not in str(store.only)
+    assert "sesame4711" not in caplog.text
     for path in folder_of(config).path.iterdir():
-        assert b"secret" not in path.read_bytes(), path.name
+        assert b"sesame4711" not in path.read_bytes(), path.name
 
 
 # What happens while the store is down
