@@ -47,7 +47,7 @@ def git(*words: str, cwd: Path, given: bytes = b"", variables: Mapping[str, str]
     return answer.stdout
 
 
-def head(root: Path = ROOT) -> str:
+def head(root: Path) -> str:
     """The commit that a folder is a checkout of.
 
     Raises:

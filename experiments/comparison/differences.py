@@ -43,9 +43,9 @@ def differences(records: Sequence[RunRecord]) -> list[Section]:
     metrics = [_result_part(record.metrics) for record in records]
     speeds = [{key: value for key, value in record.metrics.items() if key.startswith(_CLOCK)} for record in records]
     return [
-        Section("config", _texts_apart([record.config for record in records])),
+        Section("config", texts_apart([record.config for record in records])),
         _environment(records),
-        Section("result", [*_texts_apart(facts), *_epochs(records), *_numbers_apart(metrics)]),
+        Section("result", [*texts_apart(facts), *_epochs(records), *_numbers_apart(metrics)]),
         Section("speed", _numbers_apart(speeds)),
     ]
 
@@ -70,7 +70,7 @@ def _environment(records: Sequence[RunRecord]) -> Section:
     if len(recorded) < len(records):
         missing = [record.identity for record in records if record.environment is None]
         return Section("environment", [], f"not recorded for {', '.join(missing)}")
-    return Section("environment", _texts_apart(recorded))
+    return Section("environment", texts_apart(recorded))
 
 
 def _epochs(records: Sequence[RunRecord]) -> list[Difference]:
@@ -81,7 +81,7 @@ def _epochs(records: Sequence[RunRecord]) -> list[Difference]:
     for epoch in range(shared):
         apart = _numbers_apart([_result_part(record.history[epoch]) for record in records])
         if all(record.weights for record in records):
-            apart += _texts_apart([{"weights.sha256": record.weights[epoch]} for record in records])
+            apart += texts_apart([{"weights.sha256": record.weights[epoch]} for record in records])
         if apart:
             first = next((line for line in apart if line.key == "train/loss"), apart[0])
             return [*lines, Difference(f"from epoch {epoch + 1} on, {first.key}", first.values)]
@@ -94,8 +94,8 @@ def _result_part(metrics: Metrics) -> Metrics:
     return {key: value for key, value in metrics.items() if not key.startswith(_CLOCK)}
 
 
-def _texts_apart(columns: Sequence[Mapping[str, str]]) -> list[Difference]:
-    """The keys that have not the same text in every column; digests are shortened."""
+def texts_apart(columns: Sequence[Mapping[str, str]]) -> list[Difference]:
+    """The keys that have not the same text in every column, in the order of the first; digests are shortened."""
     rows = ((key, [column.get(key, _UNKNOWN) for column in columns]) for key in _keys(columns))
     return [Difference(key, _shortened(values)) for key, values in rows if len(set(values)) > 1]
 

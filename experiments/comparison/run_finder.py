@@ -1,4 +1,8 @@
-"""Runs by identity or MLflow run id, or the beginning of one: in the folders here, or else in the tracking store."""
+"""Runs by identity or MLflow run id, or the beginning of one: in the folders here, or else in the tracking store.
+
+A rerun has the identity of what it repeats; it is meant where its folder's name is given, `<identity>-<number>`, or its
+MLflow run id.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,10 +11,11 @@ from pathlib import Path
 from experiments.comparison.run_record import RunRecord, record_in_folder, record_in_store
 from experiments.errors import UserError
 from experiments.recorders.book import run_ids
-from experiments.recorders.store import Store, StoredRun
+from experiments.recorders.store import RERUN_OF, Store, StoredRun
 from experiments.runs.folder import RunFolder
 
 _HEX = re.compile(r"[0-9a-f]{1,32}")
+_RERUN = re.compile(r"([0-9a-f]{12})-([1-9][0-9]{0,5})")
 _LISTED = 10  # more candidates than that help nobody
 
 
@@ -22,9 +27,8 @@ def find_records(outputs_dir: Path, store: Store, words: Sequence[str]) -> list[
     """
     records: dict[str, RunRecord] = {}
     for word in words:
-        record = _find(outputs_dir, store, word)
-        if record is None:
-            raise UserError(f"there is no run beginning with '{word}' in {outputs_dir} or {store.key}")
+        found = find_run(outputs_dir, store, word)
+        record = record_in_folder(found) if isinstance(found, RunFolder) else record_in_store(store, found)
         for other, known in records.items():
             if (known.identity, known.run_id) == (record.identity, record.run_id):
                 raise UserError(f"'{other}' and '{word}' are the same run, {record.identity}; name two that differ")
@@ -43,21 +47,37 @@ def refuse_single_run(outputs_dir: Path, word: str) -> None:
         raise UserError(f"'{word}' is a run, {identity}, and no sweep; name a second run to compare it with")
 
 
-def _find(outputs_dir: Path, store: Store, word: str) -> RunRecord | None:
-    if not _HEX.fullmatch(word):
-        return None
-    identity = _chosen(word, _local_names(outputs_dir))
-    if identity is not None:
-        return record_in_folder(RunFolder(outputs_dir, identity))
-    stored = None if store.is_missing() else _stored(word, store)
-    return record_in_store(store, stored) if stored is not None else None
+def find_run(outputs_dir: Path, store: Store, word: str) -> RunFolder | StoredRun:
+    """Where the run of this identity or MLflow run id is, or the only one that begins so; a folder before a store.
+
+    Raises:
+        UserError: there is none, or there are several.
+    """
+    found: RunFolder | StoredRun | None = _local(outputs_dir, word)
+    if found is None and _HEX.fullmatch(word) and not store.is_missing():
+        found = _stored(word, store)
+    if found is None:
+        raise UserError(f"there is no run beginning with '{word}' in {outputs_dir} or {store.key}")
+    return found
+
+
+def _local(outputs_dir: Path, word: str) -> RunFolder | None:
+    if rerun := _RERUN.fullmatch(word):
+        folder = RunFolder(outputs_dir, rerun[1], int(rerun[2]))
+        return folder if folder.path.is_dir() else None
+    name = _chosen(word, _local_names(outputs_dir)) if _HEX.fullmatch(word) else None
+    if name is not None and (rerun := _RERUN.fullmatch(name)):
+        return RunFolder(outputs_dir, rerun[1], int(rerun[2]))
+    return None if name is None else RunFolder(outputs_dir, name)
 
 
 def _local_names(outputs_dir: Path) -> dict[str, str]:
-    """The identity by each name a run has here: itself, and the ids of the MLflow runs that show it."""
+    """The folder by each name a run has here: its identity, and the ids of the MLflow runs that show it."""
     names = {}
     for folder in sorted((outputs_dir / "runs").glob("*/")):
         names[folder.name] = folder.name
+        names |= dict.fromkeys(run_ids(folder / "tracked.json"), folder.name)
+    for folder in sorted((outputs_dir / "reruns").glob("*/")):
         names |= dict.fromkeys(run_ids(folder / "tracked.json"), folder.name)
     return names
 
@@ -78,7 +98,10 @@ def _several(word: str, found: Sequence[str]) -> str:
 
 
 def _stored(word: str, store: Store) -> StoredRun | None:
-    """Look a run up in the store; where it shows an identity several times, it is the latest that is finished."""
+    """Look a run up in the store.
+
+    Where it shows an identity several times, it is the latest that is finished, and no rerun if there is another.
+    """
     found = [run for key in ("attributes.run_id", "tags.identity") for run in store.search(f"{key} LIKE '{word}%'")]
     runs = {run.run_id: run for run in found if "identity" in run.tags}
     if word in runs:
@@ -86,4 +109,4 @@ def _stored(word: str, store: Store) -> StoredRun | None:
     identities = {run.run_id: run.tags["identity"] for run in runs.values()}
     identity = _chosen(word, identities | {name: name for name in identities.values()})
     same = [run for run in runs.values() if run.tags["identity"] == identity]
-    return max(same, key=lambda run: (run.status == "FINISHED", run.begun_ms), default=None)
+    return max(same, key=lambda run: (RERUN_OF not in run.tags, run.status == "FINISHED", run.begun_ms), default=None)

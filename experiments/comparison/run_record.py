@@ -6,6 +6,7 @@ What is read may be damaged, or come from a stranger: it is data, checked, and n
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from experiments.comparison.experiment_frames import epochs_by_run
@@ -26,7 +27,7 @@ class RunRecord:
     """A run.
 
     Args:
-        identity: 12 digits.
+        identity: 12 digits; a rerun's has its number behind it.
         run_id: of the MLflow run it was read from; None if it was read from its folder.
         config: values by dotted key, as texts.
         environment: likewise; None if it was not recorded.
@@ -64,10 +65,10 @@ def record_in_folder(folder: RunFolder) -> RunRecord:
         facts = {"outcome": outcome} | ({"weights.sha256": weights[-1]} if rows else {})
         metrics = history[-1] if rows else {}
     return RunRecord(
-        identity=folder.identity,
+        identity=folder.path.name,
         run_id=None,
         config=_config(folder.config),
-        environment=_texts(_json(folder.environment)) if folder.environment.exists() else None,
+        environment=as_texts(_json(folder.environment)) if folder.environment.exists() else None,
         facts=facts,
         metrics=metrics,
         history=history,
@@ -77,19 +78,32 @@ def record_in_folder(folder: RunFolder) -> RunRecord:
 
 def record_in_store(store: Store, run: StoredRun) -> RunRecord:
     """Read what a store has of a run: its histories and its environment besides what is known."""
-    epochs = epochs_by_run(store, [run])[run.run_id]
+    history, weights = _stored_history(store, run)
     environment = _stored_environment(store, run.run_id)
     facts = {"outcome": run.status.lower()} | {key: run.tags[key] for key in _FACTS if key in run.tags}
     return RunRecord(
         identity=run.tags["identity"],
         run_id=run.run_id,
         config=run.params,
-        environment=_texts(environment) if environment is not None else None,
+        environment=as_texts(environment) if environment is not None else None,
         facts=facts,
         metrics=run.metrics,
-        history=[metrics for epoch, metrics in epochs.items() if epoch > 0],
-        weights=[],
+        history=history,
+        weights=weights,
     )
+
+
+def _stored_history(store: Store, run: StoredRun) -> tuple[list[Metrics], list[str]]:
+    """The epochs' metrics and digests, from the run's own history; only metrics where that is missing or behind."""
+    epochs = epochs_by_run(store, [run])[run.run_id]
+    shown: list[Metrics] = [metrics for epoch, metrics in epochs.items() if epoch > 0]
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "history.jsonl"
+        path.write_bytes(store.file(run.run_id, path.name) or b"")
+        rows = History(path).rows()
+    if len(rows) < len(shown):
+        return shown, []
+    return [numbers(row.metrics, run.run_id) for row in rows], [row.weights_sha256 for row in rows]
 
 
 def _stored_environment(store: Store, run_id: str) -> dict[str, Any] | None:
@@ -110,14 +124,15 @@ def _json(path: Path) -> dict[str, Any]:
 def _config(path: Path) -> dict[str, str]:
     """A configuration as dotted keys and texts; as in MLflow, where it has been texts from the start."""
     try:
-        return _texts(yaml_file(path))
+        return as_texts(yaml_file(path))
     except FileNotFoundError:
         raise _damaged(RefusedError(str(path), "it is missing")) from None
     except RefusedError as error:
         raise _damaged(error) from error
 
 
-def _texts(tree: Mapping[str, Any]) -> dict[str, str]:
+def as_texts(tree: Mapping[str, Any]) -> dict[str, str]:
+    """Nested values as dotted keys and texts."""
     return {key: str(value) for key, value in leaves(dict(tree)).items()}
 
 

@@ -15,6 +15,7 @@ _PAGE = 1000  # what a search finds comes in answers of this size
 _PAGES = 1000  # more than a store has that is a store
 _CONNECTIONS = 8  # to a server that is asked for much
 DESCRIPTION = "mlflow.note.content"  # the tag that MLflow shows as a run's description, Markdown
+RERUN_OF = "rerun.of"  # the tag that a rerun has alone
 SWEEP_SIZE = "sweep.size"  # the tag that tells a sweep's own run from its children
 
 

@@ -46,14 +46,14 @@ class Source:
 
 def record_source(folder: RunFolder) -> None:
     """Write to a run's folder where the code of this process came from."""
-    source, digest, remark = current_source(), None, None
+    source, digest, where = current_source(), None, None
     if source.patch is not None:
         write_whole(folder.patch, source.patch)
-        digest = sha256(source.patch).hexdigest()
+        digest, where = sha256(source.patch).hexdigest(), folder.patch.name
     else:
         folder.patch.unlink(missing_ok=True)
-        remark = f"not recorded, it is larger than {PATCH_LIMIT:,} bytes" if source.dirty else None
-    known = {"commit": source.commit, "dirty": source.dirty, "patch.sha256": digest, "patch": remark}
+        where = f"not recorded, it is larger than {PATCH_LIMIT:,} bytes" if source.dirty else None
+    known = {"commit": source.commit, "dirty": source.dirty, "patch": where, "patch.sha256": digest}
     write_json(folder.source, {**known, "command": list(command_line())})
 
 

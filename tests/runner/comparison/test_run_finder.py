@@ -21,12 +21,13 @@ from experiments.runs.folder import RunFolder
 from experiments.runs.identity import identity
 from tests.runner.configs import small_config
 
-MISSING = Store("sqlite:////nowhere/mlflow.db")
+MISSING = Store("sqlite:////proc/nowhere/mlflow.db")
 
 
 def made(outputs: Path, name: str, **files: str) -> RunFolder:
     """A folder written by hand."""
-    folder = RunFolder(outputs, name)
+    identity, _, rerun = name.partition("-")
+    folder = RunFolder(outputs, identity, int(rerun) if rerun else None)
     folder.path.mkdir(parents=True)
     contents = {"config": "seed: 0\noptimizer:\n  lr: 0.1\n", "environment": '{"blas": {"threads": 1}}'} | files
     for file, content in contents.items():
@@ -82,6 +83,25 @@ def test_run_is_found_by_identity_by_mlflow_id_and_by_their_beginnings(outputs: 
         assert record.identity == "0123456789ab"
 
 
+def test_rerun_is_meant_by_its_folder_or_its_mlflow_id_alone(outputs: Path) -> None:
+    made(outputs, "0123456789ab")
+    book = json.dumps({"sqlite|cnn|": {"run_id": "f" * 32}})
+    made(outputs, "0123456789ab-1", tracked=book, environment='{"numpy": "2"}')
+    for word in ("0123456789ab", "01"):
+        assert find(outputs, word)[0].identity == "0123456789ab"
+    for word in ("0123456789ab-1", "f" * 32, "ff"):
+        assert find(outputs, word)[0].environment == {"numpy": "2"}
+        assert find(outputs, word)[0].identity == "0123456789ab-1"
+    with pytest.raises(UserError, match=r"^there is no run beginning with '0123456789ab-2'"):
+        find(outputs, "0123456789ab-2")
+
+
+def test_run_and_its_rerun_can_be_compared(outputs: Path) -> None:
+    made(outputs, "0123456789ab")
+    made(outputs, "0123456789ab-1")
+    assert len(find(outputs, "01", "0123456789ab-1")) == 2
+
+
 def test_whole_name_counts_though_another_begins_with_it(outputs: Path) -> None:
     made(outputs, "0123456789ab")
     made(outputs, "111111111111", tracked=json.dumps({"key": {"run_id": "0123456789ab" + "0" * 20}}))
@@ -97,7 +117,9 @@ def test_several_that_begin_so_are_listed_in_a_line(outputs: Path) -> None:
     assert str(caught.value) == f"several runs begin with '0123': {listed} and 2 more; give more digits"
 
 
-@pytest.mark.parametrize("word", ["3", "%", "' OR 1=1", "../0123456789ab", "Z" * 40, "0" * 33])
+@pytest.mark.parametrize(
+    "word", ["3", "%", "' OR 1=1", "../0123456789ab", "0123456789ab-1", "0123456789ab-", "-1", "Z" * 40, "0" * 33]
+)
 def test_unknown_run_is_answered_in_a_line(word: str, outputs: Path) -> None:
     made(outputs, "0123456789ab")
     with pytest.raises(UserError, match=r"^there is no run beginning with "):
@@ -136,8 +158,6 @@ BOMB = "a: &a [1,2]\n" + "".join(f"{chr(98 + n)}: &{chr(98 + n)} [{f'*{chr(97 + 
         ("finished", '{"outcome": "comp'),
         ("finished", '{"outcome": "completed"}'),
         ("finished", '{"final": {"train/loss": "x"}}'),
-        ("history", row(1) + row(2, metrics=[1])),
-        ("history", row(1, metrics={"train/loss": None})),
     ],
 )
 def test_damaged_file_is_named_in_a_line(file: str, content: str, outputs: Path) -> None:
@@ -167,8 +187,9 @@ def stored(store_uri: str, outputs: Path) -> Stored:
     """Puts a run into the store, and returns its id."""
     tracker = Tracker(store_uri, "cnn", outputs)
 
-    def put(identity: str, status: str = "FINISHED", begun_ms: int = 1000, loss: float = 0.5) -> str:
-        run_id = tracker.create("n", tags={"identity": identity, "outcome": "completed"}, begun_ms=begun_ms)
+    def put(identity: str, status: str = "FINISHED", begun_ms: int = 1000, loss: float = 0.5, of: str = "") -> str:
+        tags = {"identity": identity, "outcome": "completed"} | ({"rerun.of": of} if of else {})
+        run_id = tracker.create("n", tags=tags, begun_ms=begun_ms)
         tracker.log(run_id, params={}, tags={}, rows=[Row(1, {"train/loss": loss}, 1, "")])
         tracker.set_status(run_id, status, begun_ms + 1)  # type: ignore[arg-type]
         return run_id
@@ -190,7 +211,7 @@ def test_store_gives_the_record_that_the_folder_gives(
     assert (local.run_id, remote.run_id) == (None, run_id)
     assert local.identity == identity(config)
     assert local.weights
-    assert replace(remote, run_id=None, weights=local.weights) == local
+    assert replace(remote, run_id=None) == local
     assert local.config["optimizer.lr"] == "1e-05"
     assert set(local.config) == set(leaves(json.loads(json.dumps(config, default=vars))))
 
@@ -212,6 +233,28 @@ def test_of_an_identity_that_is_shown_several_times_the_latest_finished_is_meant
     killed = stored("0123456789ab", "KILLED", 3000)
     assert find(outputs, "0123", store=Store(store_uri))[0].run_id == later
     assert find(outputs, killed, store=Store(store_uri))[0].run_id == killed
+
+
+def test_rerun_in_the_store_is_not_taken_for_what_it_repeats(outputs: Path, store_uri: str, stored: Stored) -> None:
+    first = stored("0123456789ab", "KILLED", 1000)
+    again = stored("0123456789ab", "FINISHED", 2000, of=first)
+    assert find(outputs, "0123", store=Store(store_uri))[0].run_id == first
+    assert find(outputs, again, store=Store(store_uri))[0].run_id == again
+
+
+def test_history_that_is_behind_its_metrics_does_not_count(
+    outputs: Path, store_uri: str, stored: Stored, tmp_path: Path
+) -> None:
+    run_id = stored("0123456789ab", loss=0.5)
+    store = Store(store_uri)
+    (tmp_path / "history.jsonl").write_text("torn")
+    store.client.log_artifact(run_id, str(tmp_path / "history.jsonl"))
+    (record,) = find(outputs, run_id, store=store)
+    assert (list(record.history), list(record.weights)) == ([{"train/loss": 0.5}], [])
+    (tmp_path / "history.jsonl").write_text(row(1, {"train/loss": 0.25}))
+    store.client.log_artifact(run_id, str(tmp_path / "history.jsonl"))
+    (record,) = find(outputs, run_id, store=store)
+    assert (list(record.history), list(record.weights)) == ([{"train/loss": 0.25}], [f"{1:064x}"])
 
 
 def test_several_in_the_store_are_listed(outputs: Path, store_uri: str, stored: Stored) -> None:
