@@ -22,6 +22,7 @@ YAML_SIZE = 1 << 18  # bytes; a run's configuration has two thousand. A hundred 
 DEPTH = 32  # mappings and lists in each other; ours have four
 _DIGITS = 100  # of a number; reading one takes the square of its length
 _SHOWN = 40  # characters, of what an error names
+_LINE = 200  # characters, of what is shown in a line of its own
 
 # A text in quotes to its end, without ever going back, or a bracket.
 _JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
@@ -132,6 +133,16 @@ def numbers(content: object, place: str) -> dict[str, float]:
         if type(value) not in (int, float):
             raise RefusedError(place, f"{key} is no number")
     return {key: float(value) for key, value in _mapping(content, place).items()}
+
+
+def printable(value: object) -> str:
+    r"""A value in a line, as far as that is not too long, that does nothing to a terminal.
+
+    >>> printable("a\x1b[2J\n")
+    'a\\x1b[2J\\n'
+    """
+    text = str(value)[:_LINE]
+    return text if text.isprintable() else repr(text)[1:-1]
 
 
 def _text(content: bytes | str, place: str, limit: int) -> str:
