@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from experiments.config.schema import Config
 from experiments.files import remove_drafts
 from experiments.lock import held
+from experiments.recorders.store import RERUN_OF
 from experiments.recorders.tracked_run import SweepPart, TrackedRun
 from experiments.recorders.uploader import uploader
 from experiments.runs.attempt import Attempt
@@ -49,10 +51,12 @@ class Rerun:
     Args:
         of: the MLflow run it repeats, or its identity where no store shows it.
         number: of its folder.
+        conclude: called with the folder once it has come to its end; returns tags that say what that shows.
     """
 
     of: str
     number: int
+    conclude: Callable[[RunFolder], Mapping[str, str]]
 
 
 def execute(
@@ -86,7 +90,7 @@ def execute(
             folder.clear()
             tracked.begin_anew()
         with log_file(folder.log), contextlib.closing(tracked):
-            tags = {"rerun.of": rerun.of} if rerun else {}
+            tags = {RERUN_OF: rerun.of} if rerun else {}
             attempt = Attempt(config, folder, tracked, in_sweep=part is not None, tags=tags)
             epochs_before = attempt.epochs()
             summary = _summary(folder)
@@ -96,6 +100,8 @@ def execute(
             else:
                 _log.info("run %s is already finished; force=true repeats it", folder.identity)
                 attempt.show(summary)
+            if rerun:
+                tracked.attach(rerun.conclude(folder), [folder.verdict])
     return RunResult(
         folder=folder,
         outcome=summary["outcome"],

@@ -93,6 +93,11 @@ class RunFolder:
         return self.path / "finished.json"
 
     @property
+    def verdict(self) -> Path:
+        """Of a rerun: what it repeats and, once that is known, whether it is the same."""
+        return self.path / "rerun.json"
+
+    @property
     def lock(self) -> Path:
         """Held by the process that is at the run."""
         return self.path / "lock"

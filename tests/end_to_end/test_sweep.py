@@ -165,3 +165,11 @@ def test_plan_of_the_sweep_is_recorded(outputs: Path, children: list[Run]) -> No
     (path,) = (outputs / "sweeps").glob("*/sweep.json")
     planned = {run["identity"] for run in json.loads(path.read_text())["runs"]}
     assert planned == {run.data.tags["identity"] for run in children}
+
+
+def test_run_of_a_worker_is_identical_when_run_again(parent: Run, begun: Command) -> None:
+    assert parent.info.status == "FINISHED"
+    identity = min(folder.name for folder in (begun.outputs / "runs").iterdir())
+    again = finish("rerun", identity, "--outputs-dir", str(begun.outputs), cwd=begun.elsewhere)
+    assert again.returncode == 0, again.stderr
+    assert "identical: 2 epochs, every metric and the weights after each, to the last bit" in again.stdout.splitlines()
