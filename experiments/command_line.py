@@ -1,7 +1,6 @@
 """What commands have in common: how a mistake is answered and, besides `train`, where the runs are."""
 
 import argparse
-import errno
 from collections.abc import Callable
 from pathlib import Path
 from shlex import join
@@ -9,11 +8,11 @@ from typing import NoReturn
 
 from experiments.config.places import checkout
 from experiments.errors import UserError
+from experiments.files import NO_ROOM
 from experiments.interruption import INTERRUPTED, listening
 from experiments.recorders.uri import absolute_uri, public
 from experiments.terminal import stderr
 
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)  # writing to a file that is open names none
 FAILED, MISUSED = 1, 2  # exit codes
 
 
@@ -79,10 +78,12 @@ def answered(error: Exception) -> int:
     """Print an error that the user can mend, and return the exit code it ends with; raise any other again."""
     if isinstance(error, UserError):
         return complain(str(error), FAILED)
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        return complain(
+            f"{error.filename or 'outputs_dir'}: {error.strerror}; when there is room, the same command goes on", FAILED
+        )
     if isinstance(error, OSError) and error.filename is not None:
         return complain(f"{error.filename}: {error.strerror}; is outputs_dir a folder that can be written to?", FAILED)
-    if isinstance(error, OSError) and error.errno in _NO_ROOM:
-        return complain(f"{error.strerror} in outputs_dir; when there is room, the same command goes on", FAILED)
     raise error
 
 

@@ -1,11 +1,27 @@
 """Small files that are there whole or not at all."""
 
+import errno
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from cnn_core.state import replaced
 from experiments.untrusted import RefusedError, json_file
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)  # what a full disk answers
+
+
+@contextmanager
+def named(folder: Path) -> Iterator[None]:
+    """Say where, if the disk fails in this context: an error of a file that is open does not."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno in (*NO_ROOM, errno.EIO, errno.EROFS):
+            error.filename = str(folder)
+        raise
 
 
 def write_whole(path: Path, content: str | bytes) -> None:

@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
-# What `public` leaves out. A password may hold a slash; what follows the host's colon is its port.
-_BEFORE_HOST = re.compile(r"://(?:[^/:\s]*:(?!\d+(?:[/?#\s]|$))\S*@|[^/\s]*@)")
+# What `public` leaves out. A password may hold a slash and a space; what follows the host's colon is its port.
+_BEFORE_HOST = re.compile(r"://(?:[^/:\s]*:(?!\d+(?:[/?#\s]|$)|\s)(?:\S*@|[^@\n]*@)|[^/\s]*@)")
 _ALONE = re.compile(r"(?<![\w/])[\w.%+-]+:[^\s/@]+@(?=[\w\[])")  # of an address whose scheme was cut off
 _SECRET = r"odbc_connect|user(?:name)?|[^=&?\s]*(?:passw|passphrase|pwd|secret|token|credential|api_?key)[^=&\s]*"
 _IN_QUERY = re.compile(rf"([?&])(?:(?:{_SECRET})=[^&\s]*(?:&|(?=\s|$)))+", re.IGNORECASE)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.config.schema import Config
-from experiments.files import remove_drafts
+from experiments.files import named, remove_drafts
 from experiments.lock import held
 from experiments.recorders.store import RERUN_OF
 from experiments.recorders.tracked_run import SweepPart, TrackedRun
@@ -81,7 +81,10 @@ def execute(
         KeyboardInterrupt: it was interrupted; it is closed as such, and the same call goes on with it.
     """
     folder = RunFolder(Path(config.outputs_dir), identity(config), rerun.number if rerun else None)
-    with held(folder.lock, on_wait=lambda: _log.info("run %s: another process is at it, waiting", folder.identity)):
+    with (
+        named(folder.path),
+        held(folder.lock, on_wait=lambda: _log.info("run %s: another process is at it, waiting", folder.identity)),
+    ):
         remove_drafts(folder.path)
         tracking, outputs_dir = config.tracking, Path(config.outputs_dir)
         store = uploader(tracking.uri, outputs_dir)

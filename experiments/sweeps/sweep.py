@@ -15,7 +15,7 @@ from experiments.comparison.terminal_table import print_comparison
 from experiments.config.schema import Config
 from experiments.config.validation import ConfigError
 from experiments.errors import UserError
-from experiments.files import remove_drafts
+from experiments.files import named, remove_drafts
 from experiments.lock import held
 from experiments.recorders.book import Status
 from experiments.recorders.mlflow_client import TrackerError
@@ -60,7 +60,8 @@ def run_sweep(cells: Sequence[Cell]) -> None:
         print_plan(cells)
         return
     folder = SweepFolder(Path(config.outputs_dir), sweep_id(cells))
-    with held(folder.lock, on_wait=lambda: _log.info("sweep %s: another process is at it, waiting", folder.sweep_id)):
+    waiting = "sweep %s: another process is at it, waiting"
+    with named(folder.path), held(folder.lock, on_wait=lambda: _log.info(waiting, folder.sweep_id)):
         remove_drafts(folder.path)
         _Sweep(config, folder, cells).run()
 

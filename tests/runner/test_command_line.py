@@ -8,6 +8,7 @@ import pytest
 
 from experiments.command_line import carried_out, complain, parser, tracking_uri, ui_command
 from experiments.errors import UserError
+from experiments.files import named
 from tests.runner.composed import CHECKOUT
 
 
@@ -81,7 +82,24 @@ def test_folder_that_cannot_be_written_is_named(tmp_path: Path, capsys: pytest.C
 def test_full_disk_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert carried_out(lambda: raising(OSError(errno.ENOSPC, "No space left on device"))) == 1
     err = capsys.readouterr().err
-    assert err == "No space left on device in outputs_dir; when there is room, the same command goes on\n"
+    assert err == "outputs_dir: No space left on device; when there is room, the same command goes on\n"
+
+
+def test_full_disk_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def command() -> None:
+        with named(tmp_path):
+            raising(OSError(errno.ENOSPC, "No space left on device"))
+
+    assert carried_out(command) == 1
+    err = capsys.readouterr().err
+    assert err == f"{tmp_path}: No space left on device; when there is room, the same command goes on\n"
+
+
+def test_other_errors_are_not_said_to_be_of_the_folder(tmp_path: Path) -> None:
+    for error in (OSError("out of memory"), OSError(errno.ENOENT, "not there", "its own")):
+        with pytest.raises(OSError, match=r"out of memory|its own") as caught, named(tmp_path):
+            raise error
+        assert str(tmp_path) not in str(caught.value)
 
 
 def test_error_of_the_system_without_a_file_is_not_hidden() -> None:

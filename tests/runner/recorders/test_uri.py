@@ -16,6 +16,8 @@ from experiments.recorders.uri import absolute_uri, public, sqlite_path
         ("https://user:s@cret@example.org:8080", "https://example.org:8080"),
         ("postgresql://user:secret@db:5432/mlflow", "postgresql://db:5432/mlflow"),
         ("postgresql://user:sec/ret@db:5432/mlflow", "postgresql://db:5432/mlflow"),
+        ("postgresql://user:sec ret@db:5432/mlflow", "postgresql://db:5432/mlflow"),
+        ("http://localhost: is it up? ask me@work", "http://localhost: is it up? ask me@work"),
         ("postgresql://db/mlflow?user=me&password=s%26ecret", "postgresql://db/mlflow"),
         ("postgresql://db/mlflow?password=secret&sslmode=require", "postgresql://db/mlflow?sslmode=require"),
         ("postgresql://db/mlflow?user=me&a=b&token=t&password=p", "postgresql://db/mlflow?a=b"),

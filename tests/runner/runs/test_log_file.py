@@ -49,3 +49,21 @@ def test_surroundings_are_as_before_even_after_an_error(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), log_file(tmp_path / "train.log"):
         raise RuntimeError
     assert (logger.handlers, logger.level) == before
+
+
+def test_full_disk_costs_lines_and_one_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    with log_file(Path("/dev/full")):
+        LOGGER.info("first")
+        LOGGER.info("second")
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.endswith("/dev/full: No space left on device; lines of the log are lost\n")
+    assert "Traceback" not in err
+    assert err.count("lines of the log are lost") == 1
+
+
+def test_fault_in_what_is_logged_is_not_hidden(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    record = logging.LogRecord("experiments", logging.INFO, "", 0, "%d", ("no number",), None)
+    with log_file(tmp_path / "train.log"):
+        logging.getLogger("experiments").handlers[-1].handle(record)
+    assert "TypeError" in capsys.readouterr().err
