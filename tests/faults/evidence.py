@@ -3,6 +3,8 @@
 import hashlib
 import json
 import sqlite3
+import zipfile
+import zlib
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass
@@ -44,7 +46,9 @@ def result(folder: Path, printed: str = "") -> Result:
     last = max(epoch for _, epoch in rows)
     marker = json.loads((folder / "finished.json").read_text())
     metrics = rows | {(key, last): marker["final"][key] for key in _AT_THE_END}
-    return Result(_digest(folder), _digests(folder), metrics, printed.partition("\n")[0])
+    digest = _digest(folder)
+    assert digest is not None
+    return Result(digest, _digests(folder), metrics, printed.partition("\n")[0])
 
 
 def run_folder(outputs: Path) -> Path:
@@ -59,11 +63,12 @@ def epochs_recorded(outputs: Path) -> int:
 
 
 def stored_runs(database: Path, identity: str, experiment: str) -> list[StoredRun]:
-    """The runs of an identity in an experiment, but for those that were deleted."""
+    """The runs of an identity in an experiment but for those that were deleted, the one begun last at the end."""
     with closing(sqlite3.connect(database)) as store:
         ids = store.execute(
             "SELECT run_uuid, status FROM runs JOIN tags USING (run_uuid) JOIN experiments USING (experiment_id)"
-            " WHERE key = 'identity' AND tags.value = ? AND experiments.name = ? AND runs.lifecycle_stage = 'active'",
+            " WHERE key = 'identity' AND tags.value = ? AND experiments.name = ? AND runs.lifecycle_stage = 'active'"
+            " ORDER BY start_time",
             [identity, experiment],
         ).fetchall()
         return [_stored_run(store, run_id, status) for run_id, status in ids]
@@ -80,10 +85,12 @@ def lost(outputs: Path, expected: Result) -> list[str]:
 def lost_in_folder(folder: Path, expected: Result) -> list[str]:
     """What is wrong with a run's folder."""
     marker = _read(folder / "finished.json")
+    digest = _digest(folder)
     wrong = {
         "finished.json has other weights": marker.get("weights.sha256") != expected.weights,
         "finished.json says another outcome": marker.get("outcome") != "completed",
-        "checkpoint.npz has other weights": _digest(folder) != expected.weights,
+        "checkpoint.npz is damaged": digest is None,
+        "checkpoint.npz has other weights": digest not in (None, expected.weights),
         "history.jsonl has other weights": _digests(folder) != expected.weights_by_epoch,
         "history.jsonl has other metrics": _rows(folder) != _every_epoch(expected.metrics),
     }
@@ -98,6 +105,7 @@ def lost_in_store(
     *,
     experiment: str = "cnn",
     runs: int | None = None,
+    again: bool = False,
 ) -> list[str]:
     """What is wrong with what a store shows of a run.
 
@@ -108,6 +116,7 @@ def lost_in_store(
         expected: what it should have come to.
         experiment: name.
         runs: how many MLflow runs there may be, the finished one included; any number of KILLED ones if not given.
+        again: whether the run was finished before and may have been carried out again, as after `force=true`.
     """
     found = stored_runs(database, folder.name, experiment)
     finished = [run for run in found if run.status == "FINISHED"]
@@ -115,9 +124,14 @@ def lost_in_store(
     wrong += [f"{run.run_id} has {pair} {number} times" for run in found for pair, number in _repeated(run)]
     if runs is not None and len(found) > runs:
         wrong.append(f"there are {len(found)} runs of {folder.name}")
-    if len(finished) != 1:
+    if not finished or (len(finished) > 1 and not again):
         return [*wrong, f"there are {len(finished)} finished runs of {folder.name}"]
-    return wrong + _lost_of_finished(finished[0], artifacts, folder, expected)
+    for run in finished:
+        wrong += _lost_of_finished(run, artifacts, expected)
+    history = _files(finished[-1], artifacts).get("history.jsonl")
+    if history is not None and history.read_bytes() != (folder / "history.jsonl").read_bytes():
+        wrong.append("the store's history is another")
+    return wrong
 
 
 def left_open(database: Path, experiment: str = "cnn") -> list[str]:
@@ -136,21 +150,22 @@ def left_drafts(outputs: Path) -> list[str]:
     return [f"{path.relative_to(outputs)} is left" for path in sorted(outputs.rglob("*.draft"))]
 
 
-def _lost_of_finished(run: StoredRun, artifacts: Path, folder: Path, expected: Result) -> list[str]:
+def _lost_of_finished(run: StoredRun, artifacts: Path, expected: Result) -> list[str]:
     shown = {(key, step): value for (key, step), value in run.metrics.items() if not key.startswith("time/")}
-    missing = sorted(expected.metrics.keys() - shown.keys())
+    metrics = sorted(expected.metrics.keys() - shown.keys())
+    files = sorted(ARTIFACTS - _files(run, artifacts).keys())
     wrong = {
-        f"the store misses {len(missing)} metrics: {missing[:4]}": bool(missing),
-        "the store has other metrics": not missing and shown != expected.metrics,
+        f"the store misses {len(metrics)} metrics: {metrics[:4]}": bool(metrics),
+        "the store has other metrics": not metrics and shown != expected.metrics,
         "the store has other weights": run.tags.get("weights.sha256") != expected.weights,
         "the store says another outcome": run.tags.get("outcome") != "completed",
+        f"the store misses files: {files}": bool(files),
     }
-    files = {path.name: path for path in artifacts.glob(f"**/{run.run_id}/artifacts/*")}
-    if ARTIFACTS - files.keys():
-        wrong[f"the store misses files: {sorted(ARTIFACTS - files.keys())}"] = True
-    elif files["history.jsonl"].read_bytes() != (folder / "history.jsonl").read_bytes():
-        wrong["the store's history is another"] = True
     return [what for what, is_so in wrong.items() if is_so]
+
+
+def _files(run: StoredRun, artifacts: Path) -> dict[str, Path]:
+    return {path.name: path for path in artifacts.glob(f"**/{run.run_id}/artifacts/*")}
 
 
 def _stored_run(store: sqlite3.Connection, run_id: str, status: str) -> StoredRun:
@@ -165,9 +180,18 @@ def _repeated(run: StoredRun) -> list[tuple[tuple[str, int], int]]:
 
 
 def _rows(folder: Path) -> Metrics:
-    rows = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
-    assert [row["epoch"] for row in rows] == list(range(1, len(rows) + 1))
+    rows = _lines(folder)
+    if [row.get("epoch") for row in rows] != list(range(1, len(rows) + 1)):
+        return {}
     return _every_epoch({(key, row["epoch"]): value for row in rows for key, value in row["metrics"].items()})
+
+
+def _lines(folder: Path) -> list[dict[str, Any]]:
+    """The rows of the history; none if it is damaged."""
+    try:
+        return [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
+    except ValueError:
+        return []
 
 
 def _every_epoch(metrics: Metrics) -> Metrics:
@@ -177,18 +201,21 @@ def _every_epoch(metrics: Metrics) -> Metrics:
 
 
 def _digests(folder: Path) -> tuple[str, ...]:
-    return tuple(json.loads(line)["weights_sha256"] for line in (folder / "history.jsonl").read_text().splitlines())
+    return tuple(str(row.get("weights_sha256")) for row in _lines(folder))
 
 
-def _digest(folder: Path) -> str:
-    """SHA-256 over the weights in the checkpoint: each one's name, dtype, shape and bytes."""
+def _digest(folder: Path) -> str | None:
+    """SHA-256 over the weights in the checkpoint: each one's name, dtype, shape and bytes; None if it is damaged."""
     digest = hashlib.sha256()
-    with np.load(folder / "checkpoint.npz", allow_pickle=False) as arrays:
-        for name in arrays.files:
-            if name.startswith("model/"):
-                value = arrays[name]
-                digest.update(f"{name.removeprefix('model/')} {value.dtype.str} {value.shape}\n".encode())
-                digest.update(value.tobytes())
+    try:
+        with np.load(folder / "checkpoint.npz", allow_pickle=False) as arrays:
+            for name in arrays.files:
+                value = arrays[name]  # all are read: what is behind the weights may be damaged as well
+                if name.startswith("model/"):
+                    digest.update(f"{name.removeprefix('model/')} {value.dtype.str} {value.shape}\n".encode())
+                    digest.update(value.tobytes())
+    except (ValueError, OSError, zipfile.BadZipFile, zlib.error):
+        return None
     return digest.hexdigest()
 
 
