@@ -39,7 +39,7 @@ class Uploader:
         self._views: dict[View, Tracker] = {}
         self._condition = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._woken = self._warned = False
+        self._woken = self._warned = self._stopped = False
         self._looking_around = True  # for what earlier commands left
         self._failures, self._failed_in_a_row, self._orphaned = 0, 0, 0
         self._due = 0.0  # when to try again after a failure
@@ -48,6 +48,7 @@ class Uploader:
         """Upload a view, now and whenever it changes."""
         mlflow()  # imported here: in the thread, it would share the processor with training for seconds
         with self._condition:
+            self._stopped = False
             self._views[view] = tracker(self.uri, experiment, self._outputs_dir)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name=f"upload to {public(self.uri)}", daemon=True)
@@ -82,6 +83,13 @@ class Uploader:
     def finish(self, seconds: float) -> None:
         """At the end of a command, wait for what earlier ones left as well, as long as for a run that took so long."""
         self._wait(lambda: not self._looking_around, seconds)
+        self.stop()
+
+    def stop(self) -> None:
+        """Begin nothing any more; the next view begins again."""
+        with self._condition:
+            self._stopped = self._woken = True
+            self._condition.notify_all()
 
     def _wait(self, done: Callable[[], bool], seconds: float) -> None:
         """Wait until something is done, for as long as a store is to be waited for."""
@@ -119,12 +127,12 @@ class Uploader:
     def _has_work(self) -> bool:
         """Whether anything may still come; else the thread ends, and the next view begins another."""
         with self._condition:
-            if not self._views and not self._looking_around:
+            if self._stopped or not (self._views or self._looking_around):
                 self._thread = None
             return self._thread is not None
 
     def _is_due(self) -> bool:
-        return time.monotonic() >= self._due and (self._woken or self._due > 0)
+        return self._stopped or (time.monotonic() >= self._due and (self._woken or self._due > 0))
 
     def _upload_all(self) -> None:
         self._upload_views()

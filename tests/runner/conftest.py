@@ -5,12 +5,13 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
 from experiments import train
 from experiments.comparison import files
+from experiments.recorders.uploader import Uploader
 from experiments.runs import attempt
 from tests.runner.doubles import Store, store_in_memory
 from tests.runner.stores import outputs, store_uri
@@ -33,9 +34,22 @@ Command = Callable[..., Answer]
 
 
 @pytest.fixture
-def store(monkeypatch: pytest.MonkeyPatch) -> Store:
+def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     """A store in memory, which every run and sweep of the test is shown in."""
-    return store_in_memory(monkeypatch)
+    made: list[Uploader] = []
+    begin = Uploader.__init__
+
+    def noted(self: Uploader, *words: Any) -> None:
+        begin(self, *words)
+        made.append(self)
+
+    monkeypatch.setattr(Uploader, "__init__", noted)
+    yield store_in_memory(monkeypatch)
+    for one in made:
+        thread = one._thread
+        one.stop()
+        if thread is not None:  # it would go on in a test that has another store, or none
+            thread.join(10)
 
 
 @pytest.fixture

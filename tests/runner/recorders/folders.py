@@ -11,7 +11,7 @@ from experiments.recorders.tracked_run import SweepPart, TrackedRun
 from experiments.recorders.uploader import uploader
 
 IDENTITY, SWEEP = "0123456789ab", "ba9876543210"
-URI = "sqlite:////nowhere/mlflow.db"
+URI = "sqlite:////dev/null/mlflow.db"
 ROWS = [Row(epoch, {"train/loss": 1 / epoch}, 1000 + epoch, "") for epoch in (1, 2, 3)]
 
 

@@ -146,7 +146,7 @@ def test_closed_run_is_gone_on_with_by_the_same_command(outputs: Path, store: St
 
 @pytest.mark.parametrize(
     "book",
-    ["", "[]", '{"sqlite:////nowhere/mlflow.db|cnn|": 3}', '{"sqlite:////nowhere/mlflow.db|cnn|": {"run_id": "run0"}}'],
+    ["", "[]", '{"sqlite:////dev/null/mlflow.db|cnn|": 3}', '{"sqlite:////dev/null/mlflow.db|cnn|": {"run_id": "run0"}}'],
 )
 def test_damaged_book_claims_nothing(book: str, outputs: Path, store: Store) -> None:
     folder = run_folder(outputs)

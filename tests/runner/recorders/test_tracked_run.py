@@ -88,7 +88,7 @@ def test_password_is_not_written_into_the_book(folder: Path) -> None:
     assert "secret" not in (folder / BOOK).read_text()
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"sqlite:////nowhere/mlflow.db|cnn|": 3}'])
+@pytest.mark.parametrize("content", ["", "[]", '{"sqlite:////dev/null/mlflow.db|cnn|": 3}'])
 def test_damaged_book_is_begun_anew(content: str, folder: Path) -> None:
     (folder / BOOK).write_text(content)
     assert ended(folder).complete
@@ -109,7 +109,7 @@ def test_store_that_fails_is_said_once_and_stops_nothing(
     run.end("FINISHED", {}, {}, [])
     run.close()
     (warning,) = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
-    assert warning.startswith("tracking.uri=sqlite:////nowhere/mlflow.db: is down\nNothing is lost: ")
+    assert warning.startswith("tracking.uri=sqlite:////dev/null/mlflow.db: is down\nNothing is lost: ")
     assert not tracked(folder).complete
 
 
@@ -246,7 +246,7 @@ def test_what_was_given_up_writes_into_no_book(folder: Path, store: Store, monke
 
     store.create = slow  # type: ignore[method-assign]
     run = begun(folder)
-    while not entries(folder / BOOK)["sqlite:////nowhere/mlflow.db|cnn|"].asked:
+    while not entries(folder / BOOK)["sqlite:////dev/null/mlflow.db|cnn|"].asked:
         time.sleep(0.001)
     run.close()
     before = (folder / BOOK).read_text()
@@ -254,5 +254,5 @@ def test_what_was_given_up_writes_into_no_book(folder: Path, store: Store, monke
     with FileLock(folder / "lock"):  # another process is at it
         answer.set()
         done.wait(60)
-        uploader("sqlite:////nowhere/mlflow.db", folder.parent.parent)._wait(lambda: False, 0)
+        uploader("sqlite:////dev/null/mlflow.db", folder.parent.parent)._wait(lambda: False, 0)
         assert (folder / BOOK).read_text() == before
