@@ -1,8 +1,10 @@
 """The history of a run: one JSON object an epoch, `{"epoch": 1, "metrics": {…}, …}`. It is the truth about the run.
 
-A row is written once. When its epoch is computed again, it stays as it is if the same comes out.
+A row is written once. When its epoch is computed again, it stays as it is if the same comes out. Its line ends with a
+digest of the rest, so that not one digit can change unnoticed; a line without one was written before there were any.
 """
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -11,6 +13,8 @@ from math import isfinite
 from pathlib import Path
 
 from experiments.files import write_whole
+
+_SEAL = "sha256"
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class History:
     def append(self, row: Row) -> None:
         """Add a row; it is on the disk when this returns."""
         with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(row)) + "\n")
+            file.write(json.dumps({**asdict(row), _SEAL: _digest(row)}) + "\n")
             file.flush()
             os.fsync(file.fileno())
 
@@ -97,12 +101,18 @@ def best(rows: Sequence[Row]) -> dict[str, float]:
 def _row(line: bytes) -> Row | None:
     """The row in a line; None if there is none, or not one that a run has written."""
     try:
-        row = Row(**json.loads(line.decode("utf-8")))
+        content = json.loads(line.decode("utf-8"))
+        row = Row(**{key: value for key, value in content.items() if key != _SEAL})
         numbers = all(type(value) in (int, float) and isfinite(value) for value in row.metrics.values())
     except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
     kinds = [type(value) for value in (row.epoch, row.timestamp_ms, row.weights_sha256)]
-    return row if numbers and kinds == [int, int, str] else None
+    sound = numbers and kinds == [int, int, str] and content.get(_SEAL, _digest(row)) == _digest(row)
+    return row if sound else None
+
+
+def _digest(row: Row) -> str:
+    return hashlib.sha256(json.dumps(asdict(row), sort_keys=True).encode()).hexdigest()
 
 
 def _measured(row: Row) -> dict[str, float]:

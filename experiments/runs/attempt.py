@@ -229,7 +229,7 @@ class Attempt:
             yield
         except KeyboardInterrupt:
             self._showing.stop("KILLED", "interrupted")
-            _log.warning("interrupted; the same command goes on after the last epoch")
+            _log.warning("interrupted; the same command goes on from the last checkpoint")
             raise
         except BaseException:  # recorded and raised again, whatever it is
             with suppress(OSError):  # the disk may be what failed

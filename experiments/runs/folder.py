@@ -49,7 +49,7 @@ class RunFolder:
 
     @property
     def checkpoint(self) -> Path:
-        """Weights and optimizer state after the last epoch."""
+        """Weights and optimizer state after the last epoch, or within the one that was under way."""
         return self.path / "checkpoint.npz"
 
     @property

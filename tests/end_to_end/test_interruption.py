@@ -58,7 +58,7 @@ def test_stopped_run_is_closed_and_goes_on_to_the_same_weights(
     out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert out == ""
-    assert "interrupted; the same command goes on after the last epoch" in err
+    assert "interrupted; the same command goes on from the last checkpoint" in err
     assert "Traceback" not in err
     stopped = only_run(outputs)
     assert (stopped.info.status, stopped.data.tags["outcome"]) == ("KILLED", "interrupted")

@@ -76,6 +76,11 @@ def test_progress_is_shown_on_a_terminal_and_gone_afterwards(screen: io.StringIO
     assert screen.getvalue().endswith("\x1b[2K")  # its line is erased
 
 
+def test_progress_begins_where_the_work_does(screen: io.StringIO) -> None:
+    assert list(terminal.progress([8], total=8, label="epoch 1/5", done=7)) == [8]
+    assert "7/8" in screen.getvalue()
+
+
 def test_work_goes_on_when_the_terminal_was_closed() -> None:
     program = (
         "import os, sys; from experiments.terminal import progress, stderr, stdout\n"

@@ -39,6 +39,7 @@ DEFAULTS: dict[str, Any] = {
     "data.batch_size": 64,
     "trainer.epochs": 5,
     "trainer.dtype": "float32",
+    "trainer.checkpoint_minutes": 10.0,
     "trainer.patience": None,
     "augmentation.name": "none",
     "trainer.label_smoothing": 0.0,

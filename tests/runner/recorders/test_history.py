@@ -4,6 +4,7 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from experiments.recorders.history import History, Row, best, difference
@@ -88,6 +89,8 @@ def test_row_is_on_the_disk_when_appending_returns(path: Path, monkeypatch: pyte
         WHOLE.replace("3,", "true,"),
         WHOLE.replace('"7"', "7"),
         WHOLE.replace("0,", "0.5,"),
+        WHOLE.replace('"7"', '"7", "sha256": "7"'),
+        WHOLE.replace('"7"', '"7", "sha256": null'),
     ],
     ids=lambda torn: torn[:90],
 )
@@ -97,6 +100,26 @@ def test_torn_line_and_what_follows_do_not_count(torn: str, path: Path) -> None:
     lines[2] = torn
     path.write_text("\n".join(lines) + "\n")
     assert history.rows() == [row(1), row(2)]
+
+
+def test_bit_that_is_turned_over_is_noticed_unless_it_changes_nothing(path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = [Row(1, {"train/loss": 0.1 + 0.2, "val/loss": 5e-324, "time/epoch_s": 1e300}, 1_700_000_000_000, "a" * 64)]
+    history = History(path)
+    history.append(rows[0])
+    whole = path.read_bytes()
+    for position in range(len(whole)):
+        content = bytearray(whole)
+        content[position] ^= 1 << int(rng.integers(8))
+        path.write_bytes(content)
+        assert history.rows() in (rows, [])
+
+
+def test_line_with_another_lines_seal_does_not_count(path: Path) -> None:
+    history = filled(path, 2)
+    first, second = path.read_text().splitlines()
+    path.write_text(first.replace('"timestamp_ms": 1000', '"timestamp_ms": 1001') + "\n" + second + "\n")
+    assert history.rows() == []
 
 
 def test_that_line_whole_does_count(path: Path) -> None:

@@ -32,7 +32,7 @@ def without_times(config: Config) -> list[dict[str, Any]]:
     """The history, but for what a clock has put into it."""
     kept = rows(config)
     for row in kept:
-        del row["timestamp_ms"], row["metrics"]["time/epoch_s"], row["metrics"]["time/images_per_s"]
+        del row["timestamp_ms"], row["sha256"], row["metrics"]["time/epoch_s"], row["metrics"]["time/images_per_s"]
     return kept
 
 

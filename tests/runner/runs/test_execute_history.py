@@ -3,12 +3,14 @@
 import json
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from experiments.config.schema import Config
+from experiments.recorders.history import History
 from experiments.runs import attempt
 from experiments.runs.execute import execute
 from experiments.training.loop import DivergedError, train
@@ -48,9 +50,10 @@ def lines(config: Config) -> list[str]:
 
 
 def rewritten(config: Config, epoch: int, key: str, value: Any) -> None:
-    """Have the history say something else of an epoch."""
+    """Have the history say something else of an epoch, as if nothing had sealed it."""
     changed = rows(config)
     row = changed[epoch - 1]
+    del row["sha256"]
     (row["metrics"] if key in row["metrics"] else row)[key] = value
     folder_of(config).history.write_text("".join(json.dumps(row) + "\n" for row in changed))
 
@@ -157,6 +160,17 @@ def test_run_stops_early_at_the_same_epoch_though_the_history_is_ahead(outputs: 
     assert digest_of(config) == rows(config)[-1]["weights_sha256"]
 
 
+def test_result_is_what_the_history_says_with_its_times(outputs: Path, stop_after: Stop) -> None:
+    config = stopped(small_config(outputs, trainer__epochs=EPOCHS), stop_after)
+    execute(config)
+    marker, last = folder_of(config).finished, rows(config)[-1]["metrics"]
+    first = marker.read_bytes()
+    marker.unlink()
+    folder_of(config).checkpoint.unlink()
+    assert execute(config).final.items() >= last.items()
+    assert marker.read_bytes() == first
+
+
 # Something else comes out
 
 
@@ -220,13 +234,26 @@ def test_run_that_diverges_where_it_went_on_before_is_cut_there(
 
 def test_epochs_that_the_run_does_not_have_are_dropped(config: Config, outputs: Path) -> None:
     path = folder_of(config).history
-    more = [{**rows(config)[0], "epoch": epoch} for epoch in (4, 5, 6)]
-    path.write_text(path.read_text() + "".join(json.dumps(row) + "\n" for row in more))
+    for epoch in (4, 5, 6):
+        History(path).append(replace(History(path).rows()[0], epoch=epoch))
     execute(config)
     assert_ends_as_undisturbed(config, outputs)
 
 
 # A damaged line
+
+
+@pytest.mark.parametrize("epoch", [1, 2, 3])
+def test_digit_that_changed_is_mended(epoch: int, outputs: Path, stop_after: Stop) -> None:
+    config = small_config(outputs / "stopped", trainer__epochs=EPOCHS)
+    interrupted(config, stop_after, EPOCHS - 1)
+    content = lines(config)
+    digit = content[epoch - 1].index('"train/loss": ') + len('"train/loss": ') + 5
+    line = content[epoch - 1]
+    content[epoch - 1] = line[:digit] + str((int(line[digit]) + 1) % 10) + line[digit + 1 :]
+    folder_of(config).history.write_text("".join(content))
+    execute(config)
+    assert_ends_as_undisturbed(config, outputs)
 
 
 DAMAGES = {
@@ -253,7 +280,7 @@ def test_damaged_line_and_a_good_checkpoint_end_as_if_nothing_had_been(
     interrupted(config, stop_after, EPOCHS - 1)
     path = folder_of(config).history
     content = path.read_bytes().splitlines()
-    content[2] = damage
+    content[2] = damage.replace(b'256": "', b'256": "' + rows(config)[2]["weights_sha256"].encode())
     path.write_bytes(b"\n".join(content) + b"\n")
     result = execute(config)
     assert result.run_id is not None

@@ -11,6 +11,7 @@ import pytest
 
 from cnn_core import SGD, Adam, Optimizer, Sequential
 from experiments.config.schema import Config
+from experiments.recorders.history import History
 from experiments.runs import attempt
 from experiments.runs.execute import execute
 from experiments.runs.identity import identity
@@ -177,7 +178,7 @@ def damage_history(config: Config, how: str) -> None:
         case "torn":
             path.write_text("".join(lines) + '{"epoch": 3, "metri')
         case "ahead of the checkpoint":
-            path.write_text("".join(lines) + lines[1].replace('"epoch": 2', '"epoch": 3'))
+            History(path).append(replace(History(path).rows()[1], epoch=3))
         case "behind the checkpoint":
             path.write_text(lines[0])
         case "missing":
