@@ -1,6 +1,7 @@
 """What commands have in common: how a mistake is answered and, besides `train`, where the runs are."""
 
 import argparse
+import errno
 from collections.abc import Callable
 from pathlib import Path
 from shlex import join
@@ -78,13 +79,20 @@ def answered(error: Exception) -> int:
     """Print an error that the user can mend, and return the exit code it ends with; raise any other again."""
     if isinstance(error, UserError):
         return complain(str(error), FAILED)
-    if isinstance(error, OSError) and error.errno in NO_ROOM:
+    if not isinstance(error, OSError):
+        raise error
+    place = error.filename2 or error.filename  # the second is what a draft was to become
+    if error.errno in NO_ROOM:
         return complain(
-            f"{error.filename or 'outputs_dir'}: {error.strerror}; when there is room, the same command goes on", FAILED
+            f"{place or 'outputs_dir'}: {error.strerror}; when there is room, the same command goes on", FAILED
         )
-    if isinstance(error, OSError) and error.filename is not None:
-        return complain(f"{error.filename}: {error.strerror}; is outputs_dir a folder that can be written to?", FAILED)
-    raise error
+    if place is None:
+        raise error
+    if error.errno in (errno.EISDIR, errno.ENOTDIR, errno.EEXIST):
+        return complain(
+            f"{place}: {error.strerror}; move away what is in its place, or choose another outputs_dir", FAILED
+        )
+    return complain(f"{place}: {error.strerror}; is outputs_dir a folder that can be written to?", FAILED)
 
 
 def complain(message: str, code: int) -> int:

@@ -73,7 +73,7 @@ def read_run(planned: Mapping[str, Any], folder: RunFolder, given_up: Mapping[st
         folder: of the run.
         given_up: the identities that successive halving gave up.
     """
-    rows = History(folder.history).rows()
+    rows = History(folder.history, needed=frozenset({"test/accuracy"})).rows()
     summary = folder.summary()
     error = None
     if summary is not None:

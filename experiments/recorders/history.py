@@ -13,6 +13,7 @@ from math import isfinite
 from pathlib import Path
 
 from experiments.files import write_whole
+from experiments.untrusted import RefusedError, json_mapping
 
 _SEAL = "sha256"
 
@@ -67,6 +68,8 @@ class History:
             row = _row(line)
             if row is None or row.epoch != len(read) + 1 or not self._needed <= row.metrics.keys():
                 break
+            if read and row.metrics.keys() != read[0][0].metrics.keys():
+                break
             read.append((row, line))
         return read
 
@@ -101,10 +104,10 @@ def best(rows: Sequence[Row]) -> dict[str, float]:
 def _row(line: bytes) -> Row | None:
     """The row in a line; None if there is none, or not one that a run has written."""
     try:
-        content = json.loads(line.decode("utf-8"))
+        content = json_mapping(line, "")
         row = Row(**{key: value for key, value in content.items() if key != _SEAL})
         numbers = all(type(value) in (int, float) and isfinite(value) for value in row.metrics.values())
-    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
+    except (RefusedError, TypeError, AttributeError):
         return None
     kinds = [type(value) for value in (row.epoch, row.timestamp_ms, row.weights_sha256)]
     sound = numbers and kinds == [int, int, str] and content.get(_SEAL, _digest(row)) == _digest(row)

@@ -80,6 +80,8 @@ def mlflow() -> ModuleType:
         module = import_module("mlflow")
         import_module("mlflow.entities")
         _bound_answers(import_module("mlflow.utils.request_utils"))
+        # Nor a database: it would be tried again for minutes, with a page of warnings each time.
+        import_module("mlflow.store.db.utils").MAX_RETRY_COUNT = 1  # type: ignore[attr-defined]
     for chatty in ("mlflow", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # what it warns of becomes an error here

@@ -10,6 +10,7 @@ from typing import Any
 
 from experiments.files import read_json, write_json
 from experiments.runs.seal import changed, is_broken, sealed
+from experiments.untrusted import RefusedError, numbers
 
 
 @dataclass(frozen=True)
@@ -105,8 +106,11 @@ class RunFolder:
     def summary(self) -> dict[str, Any] | None:
         """What the marker says; None while the run is not finished, or if the marker is damaged."""
         summary = read_json(self.finished) or {}
-        says = "outcome" in summary and isinstance(summary.get("final"), dict)
-        return summary if says and not is_broken(summary) else None
+        try:
+            numbers(summary.get("final"), str(self.finished))
+        except RefusedError:
+            return None
+        return summary if isinstance(summary.get("outcome"), str) and not is_broken(summary) else None
 
     def finish(self, result: Mapping[str, Any]) -> None:
         """Write the marker. It vouches for what is needed to believe the result and to use it."""

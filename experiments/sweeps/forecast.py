@@ -44,7 +44,7 @@ def progress_of(cell: Cell) -> Progress:
     """Read how far a run is."""
     folder = RunFolder(Path(cell.config.outputs_dir), cell.identity)
     marker = folder.summary() or {}
-    seconds = [row.metrics["time/epoch_s"] for row in History(folder.history).rows()]
+    seconds = [row.metrics.get("time/epoch_s", 0.0) for row in History(folder.history).rows()]
     return Progress(cell, seconds, marker.get("outcome"), marker.get("final", {}))
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from experiments.command_line import carried_out, complain, parser, tracking_uri, ui_command
 from experiments.errors import UserError
-from experiments.files import named
+from experiments.files import named, write_whole
 from tests.runner.composed import CHECKOUT
 
 
@@ -74,9 +74,17 @@ def test_folder_that_cannot_be_written_is_named(tmp_path: Path, capsys: pytest.C
     (tmp_path / "file").touch()
     assert carried_out((tmp_path / "file" / "folder").mkdir) == 1
     err = capsys.readouterr().err
-    assert err.startswith(f"{tmp_path}/file/folder: Not a directory; ")
+    assert err.startswith(f"{tmp_path}/file/folder: Not a directory; move away ")
     assert "outputs_dir" in err
     assert len(err.splitlines()) == 1
+
+
+def test_what_is_in_the_place_of_a_file_is_named_and_not_the_draft(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "config.yaml").mkdir()
+    assert carried_out(lambda: write_whole(tmp_path / "config.yaml", "")) == 1
+    assert capsys.readouterr().err.startswith(f"{tmp_path}/config.yaml: Is a directory; move away what is in its place")
 
 
 def test_full_disk_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:

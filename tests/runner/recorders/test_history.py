@@ -19,7 +19,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "history.jsonl"
 
 
-WHOLE = '{"epoch": 3, "metrics": {"a": 1.5}, "timestamp_ms": 0, "weights_sha256": "7"}'
+WHOLE = '{"epoch": 3, "metrics": {"train/loss": 1.5}, "timestamp_ms": 0, "weights_sha256": "7"}'
 
 
 def filled(path: Path, epochs: int = 3) -> History:
@@ -83,8 +83,11 @@ def test_row_is_on_the_disk_when_appending_returns(path: Path, monkeypatch: pyte
         WHOLE.replace("1.5", '"1.5"'),
         WHOLE.replace("1.5", "true"),
         WHOLE.replace("1.5", "null"),
-        WHOLE.replace('{"a": 1.5}', "[1.5]"),
-        WHOLE.replace('{"a": 1.5}', "1.5"),
+        WHOLE.replace('{"train/loss": 1.5}', "[1.5]"),
+        WHOLE.replace('{"train/loss": 1.5}', "1.5"),
+        WHOLE.replace("1.5}", '1.5, "train/loss": 2.5}'),
+        WHOLE.replace("train/loss", "test/loss"),
+        WHOLE.replace("1.5}", '1.5, "test/loss": 2.5}'),
         WHOLE.replace("3,", "3.0,"),
         WHOLE.replace("3,", "true,"),
         WHOLE.replace('"7"', "7"),
@@ -126,7 +129,7 @@ def test_that_line_whole_does_count(path: Path) -> None:
     filled(path, 2)
     with path.open("a") as file:
         file.write(WHOLE + "\n")
-    assert History(path).rows()[2:] == [Row(3, {"a": 1.5}, 0, "7")]
+    assert History(path).rows()[2:] == [Row(3, {"train/loss": 1.5}, 0, "7")]
 
 
 def test_bytes_that_are_no_text_do_not_count(path: Path) -> None:

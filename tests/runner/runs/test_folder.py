@@ -50,7 +50,17 @@ def test_clearing_an_empty_folder_is_no_error(tmp_path: Path) -> None:
     own.clear()
 
 
-@pytest.mark.parametrize("content", ["{}", "[]", '{"outcome": "completed"}', '{"outcome": "completed", "final": NaN}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{}",
+        "[]",
+        '{"outcome": "completed"}',
+        '{"outcome": "completed", "final": NaN}',
+        '{"outcome": "completed", "final": {"test/accuracy": "high"}}',
+        '{"outcome": 3, "final": {}}',
+    ],
+)
 def test_marker_that_does_not_say_what_came_of_the_run_is_none(content: str, tmp_path: Path) -> None:
     folder = RunFolder(tmp_path, "0123")
     folder.path.mkdir(parents=True)
