@@ -79,7 +79,7 @@ def _turn_over(path: Path, draw: Random) -> str:
 @cache
 def _template(ground: Ground, *, is_finished: bool) -> Template:
     """A run that is finished, or was killed on its way, and was looked at by no command since."""
-    outputs = ground.outputs(KIND)
+    outputs = ground.outputs(KIND, kept=True)
     command = fork(job.words(outputs), outputs.parent)
     if is_finished:
         assert command.wait() == 0, command.err

@@ -34,11 +34,12 @@ class Ground:
         self._folders: list[Path] = []
         self._site: Site | None = None
 
-    def outputs(self, name: str) -> Path:
-        """A new outputs folder with an empty store in it."""
+    def outputs(self, name: str, *, kept: bool = False) -> Path:
+        """A new outputs folder with an empty store in it, for one trial or to be kept for all that follow."""
         self._number += 1
         folder = self.base / f"{name}{self._number}"
-        self._folders.append(folder)
+        if not kept:
+            self._folders.append(folder)
         self.put_store(folder / "outputs")
         return folder / "outputs"
 
@@ -49,7 +50,7 @@ class Ground:
             source.backup(store)
 
     def clear(self) -> None:
-        """Remove the folders of trials that nothing was lost in."""
+        """Remove the folders of the trials so far."""
         for folder in self._folders:
             shutil.rmtree(folder)
         self._folders = []

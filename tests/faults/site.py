@@ -21,9 +21,9 @@ class Site:
         self.server.start()
         self.proxy = Proxy(self.server.port)
 
-    def uri(self, fault: str) -> str:
-        """What a client is to be told: only where the server itself stays well there is something before it."""
-        return f"http://127.0.0.1:{self.server.port}" if fault in OF_THE_SERVER else self.proxy.uri
+    def uri(self, fault: str | None) -> str:
+        """What a client is to be told: there is something before the server only where requests have a fault."""
+        return self.proxy.uri if fault in _OF_REQUESTS else f"http://127.0.0.1:{self.server.port}"
 
     def break_down(self, fault: str) -> None:
         """Let one of `FAULTS` begin."""

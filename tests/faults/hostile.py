@@ -1,0 +1,155 @@
+"""Files of a stranger in the place of a run's own: nothing in them is carried out, and their size is not believed."""
+
+import io
+import pickle
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from tests.faults import job
+from tests.faults.evidence import epochs_recorded, left_open, lost_in_folder, run_folder
+from tests.faults.ground import Ground
+from tests.faults.processes import Started, fork, until
+from tests.faults.trial import Trial, without_repetitions
+
+KIND = "hostile"
+_MEMORY = 1 << 30  # bytes that a command may take besides what it has at its start
+_SECONDS = 60.0  # that it may take
+_LINES = 3  # that a refusal may have
+_HUGE = 3 << 30  # bytes that a bomb unpacks to
+
+
+class _Payload:
+    """What makes a file when it is unpickled."""
+
+    def __init__(self, canary: Path) -> None:
+        self._canary = canary
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        return Path.touch, (self._canary,)
+
+
+def trial(seed: int, ground: Ground) -> Trial:
+    """One hostile file; checkpoints and configurations take turns."""
+    name = [*_CHECKPOINTS, *_CONFIGURATIONS][seed % NUMBER]
+    outputs = ground.outputs(KIND)
+    canary = outputs.parent / "canary"
+    if name in _CHECKPOINTS:
+        command, lost = _with_checkpoint(_CHECKPOINTS[name], canary, outputs, ground)
+    else:
+        command, lost = _with_configuration(_CONFIGURATIONS[name], canary, outputs)
+    lost += ["what it brought was carried out"] if canary.exists() else []
+    lost += ["there is a traceback"] if "Traceback" in command.err else []
+    return Trial("hostile file", seed, name, without_repetitions(lost), command.out + command.err)
+
+
+def _with_checkpoint(
+    write: Callable[[Path, Path], None], canary: Path, outputs: Path, ground: Ground
+) -> tuple[Started, list[str]]:
+    """A run that was killed and finds another checkpoint begins anew, and ends as ever."""
+    stopped = fork(job.words(outputs), outputs.parent)
+    assert until(lambda: epochs_recorded(outputs) >= 2, stopped)
+    stopped.kill()
+    write(run_folder(outputs) / "checkpoint.npz", canary)
+    command = fork(job.words(outputs), outputs.parent, memory=_MEMORY)
+    code = command.wait(_SECONDS)
+    if code:
+        return command, [] if len(command.err.splitlines()) <= _LINES else [f"it ends with {code} in many words"]
+    lost = [] if "The run begins anew" in command.err else ["it says nothing of what it found"]
+    lost += lost_in_folder(run_folder(outputs), ground.undisturbed().result)
+    return command, lost + left_open(outputs / "mlflow.db")
+
+
+def _with_configuration(text: str, canary: Path, outputs: Path) -> tuple[Started, list[str]]:
+    """A configuration of somebody else's is refused, and no run is begun."""
+    folder = outputs.parent / "conf" / "experiment"
+    folder.mkdir(parents=True)
+    (folder / "evil.yaml").write_text("# @package _global_\n" + text.replace("CANARY", str(canary)))
+    where = ["--config-dir", str(folder.parent)]
+    command = fork([*job.words(outputs), "experiment=evil", *where], outputs.parent, memory=_MEMORY)
+    code = command.wait(_SECONDS)
+    lost = [] if code else ["it is not refused"]
+    lost += ["it is refused in many words"] if len(command.err.splitlines()) > _LINES else []
+    return command, lost + (["a run was begun"] if (outputs / "runs").exists() else [])
+
+
+def _archive(path: Path, entries: dict[str, bytes], method: int = zipfile.ZIP_STORED) -> None:
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, content in entries.items():
+            archive.writestr(name, content)
+
+
+def _header(shape: str, descr: str = "'<f4'") -> bytes:
+    """The beginning of a `.npy` file that says of itself what it likes."""
+    text = f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}".encode()
+    return b"\x93NUMPY\x01\x00" + len(text + b"\n").to_bytes(2, "little") + text + b"\n"
+
+
+def _pickled(path: Path, canary: Path) -> None:
+    content = io.BytesIO()
+    np.save(content, np.array([_Payload(canary)], dtype=object), allow_pickle=True)
+    _archive(path, {"epoch.npy": content.getvalue()})
+
+
+def _only_a_pickle(path: Path, canary: Path) -> None:
+    path.write_bytes(pickle.dumps(_Payload(canary)))
+
+
+def _bomb(path: Path, _canary: Path) -> None:
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        archive.open("epoch.npy", "w", force_zip64=True) as file,
+    ):
+        file.write(_header(f"({_HUGE // 4},)"))
+        for _ in range(_HUGE >> 26):
+            file.write(bytes(1 << 26))
+
+
+def _huge_shape(path: Path, _canary: Path) -> None:
+    _archive(path, {"epoch.npy": _header("(1000000000000,)") + bytes(64)})
+
+
+def _huge_header(path: Path, _canary: Path) -> None:
+    text = b"{'descr': '<f4', 'fortran_order': False, 'shape': (" + b"1," * (1 << 25) + b"), }\n"
+    content = b"\x93NUMPY\x02\x00" + len(text).to_bytes(4, "little") + text
+    _archive(path, {"epoch.npy": content}, zipfile.ZIP_DEFLATED)
+
+
+def _deep_header(path: Path, _canary: Path) -> None:
+    _archive(path, {"epoch.npy": _header("(" * 5000 + ")" * 5000)})
+
+
+def _many_entries(path: Path, _canary: Path) -> None:
+    _archive(path, {f"{number}.npy": b"" for number in range(100_000)})
+
+
+_CHECKPOINTS: dict[str, Callable[[Path, Path], None]] = {
+    "a pickled object in the checkpoint": _pickled,
+    "a pickle for a checkpoint": _only_a_pickle,
+    "a checkpoint that unpacks to 3 GB": _bomb,
+    "a checkpoint with an array of a trillion numbers": _huge_shape,
+    "a checkpoint with a header of 64 MB": _huge_header,
+    "a checkpoint with a header of deep brackets": _deep_header,
+    "a checkpoint of a hundred thousand arrays": _many_entries,
+}
+_CALL = "{_target_: logging.FileHandler, filename: CANARY}"  # what Hydra has not put on its own list
+_CONFIGURATIONS = {
+    "a configuration with _target_ at the top": "_target_: logging.FileHandler\nfilename: CANARY\n",
+    "a configuration with _target_ in a group": f"model: {_CALL}\n",
+    "a configuration with a callback of Hydra's": f"hydra:\n  callbacks:\n    evil: {_CALL}\n",
+    "a configuration with a launcher of its own": f"hydra:\n  launcher: {_CALL}\n",
+    "a configuration with a sweeper of its own": f"hydra:\n  mode: MULTIRUN\n  sweeper: {_CALL}\n",
+    "a configuration with a log handler of its own": (
+        "hydra:\n  job_logging:\n    version: 1\n    root: {handlers: [evil]}\n"
+        "    handlers: {evil: {'()': logging.FileHandler, filename: CANARY}}\n"
+    ),
+    "a configuration with a Python object": "model: !!python/object/apply:os.system ['touch CANARY']\n",
+    "a configuration that multiplies itself": "".join(
+        f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]\n" if n else "l0: &l0 [x, x, x, x, x, x, x, x, x]\n"
+        for n in range(10)
+    ),
+    "a configuration of deep brackets": "model: " + "[" * 20_000 + "]" * 20_000 + "\n",
+}
+NUMBER = len(_CHECKPOINTS) + len(_CONFIGURATIONS)
