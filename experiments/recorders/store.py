@@ -106,10 +106,6 @@ class Store:
         ask = partial(self.client._tracking_client.store.get_metric_history, run_id, key)
         return list(_paged(ask))
 
-    def running(self) -> list[StoredRun]:
-        """The runs that are RUNNING, as far as the store knows."""
-        return list(self.search("attributes.status = 'RUNNING'"))
-
     def is_running(self, run_id: str) -> bool:
         """Whether a run is RUNNING at this moment."""
         with translated(self.uri):
