@@ -10,7 +10,7 @@ from pathlib import Path
 
 from experiments.comparison.run_record import RunRecord, record_in_folder, record_in_store
 from experiments.errors import UserError
-from experiments.recorders.book import run_ids
+from experiments.recorders.book import BOOK, run_ids
 from experiments.recorders.store import RERUN_OF, Store, StoredRun
 from experiments.runs.folder import RunFolder
 
@@ -76,9 +76,9 @@ def _local_names(outputs_dir: Path) -> dict[str, str]:
     names = {}
     for folder in sorted((outputs_dir / "runs").glob("*/")):
         names[folder.name] = folder.name
-        names |= dict.fromkeys(run_ids(folder / "tracked.json"), folder.name)
+        names |= dict.fromkeys(run_ids(folder / BOOK), folder.name)
     for folder in sorted((outputs_dir / "reruns").glob("*/")):
-        names |= dict.fromkeys(run_ids(folder / "tracked.json"), folder.name)
+        names |= dict.fromkeys(run_ids(folder / BOOK), folder.name)
     return names
 
 

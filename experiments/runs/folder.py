@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.files import read_json, write_json
+from experiments.recorders.book import BOOK
 from experiments.runs.seal import changed, is_broken, sealed
 from experiments.untrusted import RefusedError, numbers
 
@@ -86,7 +87,7 @@ class RunFolder:
     @property
     def tracked(self) -> Path:
         """Which MLflow runs show this run, and whether they show all of it."""
-        return self.path / "tracked.json"
+        return self.path / BOOK
 
     @property
     def finished(self) -> Path:

@@ -7,7 +7,7 @@ from typing import Any
 
 from experiments.errors import UserError
 from experiments.files import read_json, write_json
-from experiments.recorders.book import run_ids
+from experiments.recorders.book import BOOK, run_ids
 from experiments.sweeps.grid import Cell
 
 
@@ -31,7 +31,7 @@ class SweepFolder:
     @property
     def tracked(self) -> Path:
         """Which MLflow runs show this sweep."""
-        return self.path / "tracked.json"
+        return self.path / BOOK
 
     @property
     def table(self) -> Path:
