@@ -1,13 +1,14 @@
 """`python -m experiments.sync`: uploads what tracking stores missed, exactly once.
 
-Every run's folder says what a store is to show of it and what it does, so nothing is asked of the network but what is
-missing. Runs whose process is gone are closed on the way.
+Every run's folder says what a store is to show of it and what it does; the store is asked only whether it still has
+the MLflow runs at all. Runs whose process is gone are closed on the way.
 """
 
 import sys
 from pathlib import Path
 
 from experiments.command_line import carried_out, parser
+from experiments.comparison.wording import counted
 from experiments.errors import UserError
 from experiments.recorders.book import BOOK, entries, place_of
 from experiments.recorders.mlflow_client import TrackerError
@@ -49,7 +50,7 @@ def _sync(outputs_dir: Path, uri: str | None, *, everything: bool) -> None:
         else:
             if not stores_missing(outputs_dir)[public(store)]:
                 continue
-        left = _counted(stores_missing(outputs_dir)[public(store)], "run")
+        left = counted(stores_missing(outputs_dir)[public(store)], "run")
         failures.append(f"tracking.uri={public(store)}: {left} still incomplete; {reason}")
     if failures:
         raise UserError("\n".join(failures))
@@ -81,7 +82,7 @@ def _upload(outputs_dir: Path, uri: str) -> int:
         uploaded += settled.views
         _say(_line(settled))
     if uploaded:
-        _say(f"{public(uri)}: {_counted(uploaded, 'run')} brought up to date")
+        _say(f"{public(uri)}: {counted(uploaded, 'run')} brought up to date")
     return uploaded
 
 
@@ -89,19 +90,10 @@ def _line(settled: Settled) -> str:
     kind = settled.folder.parent.name.removesuffix("s")
     said = [f"{kind} {settled.folder.name}"]
     if settled.epochs:
-        said.append(_counted(settled.epochs, "epoch"))
+        said.append(counted(settled.epochs, "epoch"))
     if settled.closed:
         said.append("its process is gone, now KILLED")
     return "  ".join(said)
-
-
-def _counted(count: int, noun: str) -> str:
-    """A number of things.
-
-    >>> _counted(1, "run"), _counted(2, "run")
-    ('1 run', '2 runs')
-    """
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _say(line: str) -> None:
