@@ -88,6 +88,11 @@ def entries(book: Path) -> dict[str, Entry]:
     return {key: entry for key, entry in read.items() if entry is not None and place_of(key) is not None}
 
 
+def is_complete(book: Path) -> bool:
+    """Whether every store shows all that it is to show."""
+    return all(entry.complete for entry in entries(book).values())
+
+
 def write_entry(book: Path, key: str, entry: Entry) -> None:
     """Note what has changed; other entries stay."""
     write_json(book, (read_json(book) or {}) | {key: asdict(entry)})

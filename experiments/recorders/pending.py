@@ -17,6 +17,11 @@ def pending(folder: Path) -> None:
     mark.touch()
 
 
+def is_pending(folder: Path) -> bool:
+    """Whether it is noted."""
+    return _mark(folder).exists()
+
+
 def no_longer_pending(folder: Path) -> None:
     """Every store shows all of this folder."""
     _mark(folder).unlink(missing_ok=True)

@@ -7,15 +7,16 @@ free. A folder that somebody is at is left to them; so are runs of other machine
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from experiments.recorders.book import BOOK, Entry, entries, place_of
+from experiments.recorders.book import BOOK, Entry, entries, is_complete, place_of
 from experiments.recorders.history import History
 from experiments.recorders.mlflow_client import TrackerError
-from experiments.recorders.pending import all_folders, no_longer_pending, pending_folders
+from experiments.recorders.pending import all_folders, is_pending, no_longer_pending, pending_folders
 from experiments.recorders.tracker import tracker
 from experiments.recorders.uri import absolute_uri, public
 from experiments.recorders.view import View, now_ms
@@ -46,7 +47,8 @@ def settle(folder: Path, uri: str) -> Settled | None:
     Raises:
         TrackerError: the store cannot be reached or refuses; what was done stays done.
     """
-    if not any(_incomplete(folder, uri)):
+    if not _incomplete(folder, uri):
+        _take_back_mark(folder)
         return None
     try:
         with FileLock(folder / "lock", blocking=False):
@@ -82,9 +84,8 @@ def stores_missing(outputs_dir: Path) -> Counter[str]:
 
 def settle_pending(uri: str, outputs_dir: Path) -> None:
     """Settle what is pending before a command shows what a store has. A store that fails is left for the next one."""
-    folders = [folder for folder in pending_folders(outputs_dir) if any(_incomplete(folder, uri))]
     try:
-        report_closed(settle_all(folders, uri))
+        report_closed(settle_all(pending_folders(outputs_dir), uri))
     except TrackerError as error:
         _log.warning("%s", error)
 
@@ -102,14 +103,19 @@ def report_closed(settled: Iterable[Settled], between: Callable[[], None] = lamb
             _log.warning("%s RUNNING in MLflow without a process; now KILLED, and the same command goes on", are)
 
 
-def _incomplete(folder: Path, uri: str) -> Iterator[tuple[str, Entry]]:
+def _incomplete(folder: Path, uri: str) -> list[tuple[str, Entry]]:
     """The entries of a book of which this store does not show all."""
-    noted = entries(folder / BOOK)
-    if all(entry.complete for entry in noted.values()):
-        no_longer_pending(folder)
-    for key, entry in noted.items():
-        if not entry.complete and (place_of(key) or ("",))[0] == public(absolute_uri(uri)):
-            yield key, entry
+    here = public(absolute_uri(uri))
+    noted = entries(folder / BOOK).items()
+    return [(key, entry) for key, entry in noted if not entry.complete and (place_of(key) or ("",))[0] == here]
+
+
+def _take_back_mark(folder: Path) -> None:
+    """Of a folder whose process was killed when all was shown; whoever is at a folder is about to need its mark."""
+    if is_pending(folder) and is_complete(folder / BOOK):
+        with suppress(Timeout, OSError), FileLock(folder / "lock", blocking=False):
+            if is_complete(folder / BOOK):
+                no_longer_pending(folder)
 
 
 def _interrupted(entry: Entry) -> None:

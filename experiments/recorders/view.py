@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from experiments.recorders.book import BOOK, Entry, book_key, entries, place_of, write_entry
+from experiments.recorders.book import BOOK, Entry, book_key, entries, is_complete, place_of, write_entry
 from experiments.recorders.history import Row
 from experiments.recorders.mlflow_client import TrackerError
 from experiments.recorders.pending import no_longer_pending, pending
@@ -117,7 +117,7 @@ class View:
                 self._end(tracker, run_id, wanted)
             self._note(shown=wanted.revision)
             with self._changing:
-                if all(entry.complete for entry in entries(self._folder / BOOK).values()):
+                if not self._detached and is_complete(self._folder / BOOK):
                     no_longer_pending(self._folder)
 
     def _run(self, tracker: Tracker, wanted: Entry) -> str:

@@ -8,7 +8,7 @@ from filelock import FileLock
 
 from experiments.recorders.book import BOOK, entries
 from experiments.recorders.mlflow_client import TrackerError
-from experiments.recorders.pending import all_folders, pending_folders
+from experiments.recorders.pending import all_folders, pending, pending_folders
 from experiments.recorders.settling import settle, settle_pending, stores_missing
 from experiments.recorders.tracked_run import SweepPart
 from tests.runner.doubles import Store
@@ -178,6 +178,19 @@ def test_folder_is_pending_until_a_store_shows_its_end(outputs: Path, store: Sto
     assert list(pending_folders(outputs)) == []
     assert all(entry.complete for entry in entries(folder / BOOK).values())
     assert store.only.status == "FINISHED"
+
+
+def test_mark_that_a_killed_process_left_is_taken_back_unless_somebody_is_at_the_folder(
+    outputs: Path, store: Store
+) -> None:
+    folder = run_folder(outputs)
+    ended(folder)
+    pending(folder)
+    with FileLock(folder / "lock"):  # about to write what a store is to show
+        settle_pending(URI, outputs)
+        assert list(pending_folders(outputs)) == [folder]
+    settle_pending(URI, outputs)
+    assert list(pending_folders(outputs)) == []
 
 
 def test_sweeps_come_before_their_runs(outputs: Path, store: Store) -> None:
