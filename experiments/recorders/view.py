@@ -193,7 +193,10 @@ class View:
         uri, experiment, sweep_id = place_of(self._key) or ("", "", "")
         if not sweep_id:
             return None
-        sweep = entries(self._folder.parent.parent / "sweeps" / sweep_id / BOOK).get(book_key(uri, experiment, ""))
+        book = self._folder.parent.parent / "sweeps" / sweep_id / BOOK
+        if not book.exists():  # removed by hand
+            return None
+        sweep = entries(book).get(book_key(uri, experiment, ""))
         if sweep is None or sweep.run_id is None:
             raise ParentMissingError(f"{uri} does not show the sweep {sweep_id} yet")
         return sweep.run_id

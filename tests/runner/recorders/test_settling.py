@@ -2,6 +2,7 @@
 
 import logging
 from pathlib import Path
+from shutil import rmtree
 
 import pytest
 from filelock import FileLock
@@ -85,6 +86,18 @@ def test_runs_of_a_sweep_that_was_never_shown_become_its_children(outputs: Path,
     sweep, run = store.runs.values()
     assert run.parent == sweep.run_id
     assert states(store) == [("KILLED", "interrupted"), ("FINISHED", "completed")]
+
+
+def test_run_whose_sweep_was_removed_by_hand_is_shown_by_itself(outputs: Path, store: Store) -> None:
+    store.down = True
+    sweep = run_folder(outputs, SWEEP, "sweeps")
+    killed(sweep, epochs=0)
+    ended(run_folder(outputs), part=SweepPart(SWEEP, "seed=0"))
+    rmtree(sweep)
+    store.down = False
+    settle_pending(URI, outputs)
+    assert (store.only.parent, store.only.status) == (None, "FINISHED")
+    assert store.only.tags["sweep.id"] == SWEEP
 
 
 def test_other_stores_are_not_asked(outputs: Path, store: Store) -> None:

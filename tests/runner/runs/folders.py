@@ -47,10 +47,10 @@ def digest_of(config: Config) -> str:
     return str(summary["weights.sha256"])
 
 
-def show_sweep(outputs: Path, run_id: str) -> None:
-    """Have the sweep of these tests shown in the store, as this run."""
+def show_sweep(outputs: Path, run_id: str | None) -> None:
+    """Have the sweep of these tests shown in the store, as this run; to be shown, without one."""
     book = outputs / "sweeps" / "5eeb" / "tracked.json"
-    book.parent.mkdir(parents=True)
+    book.parent.mkdir(parents=True, exist_ok=True)
     key = book_key(f"sqlite:///{outputs}/mlflow.db", "cnn", "")
     write_entry(book, key, Entry("sweep", {}, {}, 0, run_id=run_id))
 

@@ -171,6 +171,7 @@ def test_run_of_a_sweep_that_is_not_shown_waits_for_its_parent(
 ) -> None:
     monkeypatch.setattr("experiments.recorders.uploader._PARENT_PATIENCE", 1)
     config = small_config(outputs)
+    show_sweep(outputs, None)
     execute(config, name="lr=0.1", part=SweepPart("5eeb", "optimizer.lr=0.1"))
     assert store.runs == {}
     show_sweep(outputs, "parent")
