@@ -159,7 +159,12 @@ def test_closed_run_is_gone_on_with_by_the_same_command(outputs: Path, store: St
 
 @pytest.mark.parametrize(
     "book",
-    ["", "[]", '{"sqlite:////dev/null/mlflow.db|cnn|": 3}', '{"sqlite:////dev/null/mlflow.db|cnn|": {"run_id": "run0"}}'],
+    [
+        "",
+        "[]",
+        '{"sqlite:////dev/null/mlflow.db|cnn|": 3}',
+        '{"sqlite:////dev/null/mlflow.db|cnn|": {"run_id": "run0"}}',
+    ],
 )
 def test_damaged_book_claims_nothing(book: str, outputs: Path, store: Store) -> None:
     folder = run_folder(outputs)
@@ -193,9 +198,8 @@ def test_folder_is_pending_until_a_store_shows_its_end(outputs: Path, store: Sto
     assert store.only.status == "FINISHED"
 
 
-def test_mark_that_a_killed_process_left_is_taken_back_unless_somebody_is_at_the_folder(
-    outputs: Path, store: Store
-) -> None:
+@pytest.mark.usefixtures("store")
+def test_mark_that_a_killed_process_left_is_taken_back_unless_somebody_is_at_the_folder(outputs: Path) -> None:
     folder = run_folder(outputs)
     ended(folder)
     pending(folder)
