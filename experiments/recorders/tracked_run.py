@@ -83,6 +83,8 @@ class TrackedRun:
         def begun(entry: Entry) -> None:
             if self._anew or entry.sent > len(rows):  # MLflow forgets no epoch, so it needs another run
                 forget_run(entry)
+                entry.tags = {}
+            entry.metrics = {}  # of an end that is none any more: they would be shown beside an epoch before
             entry.tags, entry.params = {**entry.tags, **tags}, texts | entry.params
             entry.files, entry.status, entry.ended_ms = _names(entry.files, files), "RUNNING", None
 

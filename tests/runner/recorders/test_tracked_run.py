@@ -202,6 +202,20 @@ def test_rows_that_came_out_otherwise_are_shown_in_a_run_of_their_own(folder: Pa
     assert (second.status, second.values("train/loss")) == ("FINISHED", [(1, 1.0), (2, 0.75)])
 
 
+def test_run_that_is_repeated_shows_nothing_of_the_end_before(folder: Path, store: Store) -> None:
+    ended(folder)
+    (folder / "history.jsonl").unlink()
+    again = tracked(folder)
+    again.begin_anew()
+    again.begin({"identity": folder.name}, {"seed": 0}, [], [])
+    again.row(ROWS[0])
+    again.wait_until_shown()
+    _, second = store.runs.values()
+    assert "outcome" not in second.tags
+    assert second.values("best/epoch") == []
+    again.close()
+
+
 def test_param_that_differs_later_is_left_as_it_is(folder: Path, store: Store) -> None:
     killed(folder)
     again = tracked(folder)
