@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.recorders.book import BOOK, Entry, Status, book_key, entries
-from experiments.recorders.history import Row
+from experiments.recorders.history import History, Row
 from experiments.recorders.uploader import Uploader
 from experiments.recorders.uri import public
 from experiments.recorders.view import View, forget_run, now_ms
@@ -131,7 +131,9 @@ class TrackedRun:
         self._change(ended)
 
     def attach(self, tags: Mapping[str, str], files: Sequence[Path]) -> None:
-        """Add to a run that has ended."""
+        """Add to a run that has ended, also to one that the store shows all of."""
+        if self._view is None:
+            self.go_on(History(self._folder / "history.jsonl").rows())
 
         def attached(entry: Entry) -> None:
             entry.tags, entry.files = {**entry.tags, **tags}, _names(entry.files, files)

@@ -11,10 +11,10 @@ from filelock import FileLock
 
 from experiments.recorders.book import BOOK, entries
 from experiments.recorders.history import Row
-from experiments.recorders.tracked_run import SweepPart
+from experiments.recorders.tracked_run import SweepPart, TrackedRun
 from experiments.recorders.uploader import uploader
 from tests.runner.doubles import Store
-from tests.runner.recorders.folders import ROWS, begun, ended, killed, run_folder, tracked
+from tests.runner.recorders.folders import ROWS, URI, begun, ended, killed, run_folder, tracked
 
 pytestmark = pytest.mark.usefixtures("store")
 
@@ -63,6 +63,17 @@ def test_nobody_waits_for_a_store_that_does_not_answer(folder: Path, store: Stor
     answer.set()
     run.close()
     assert store.only.values("train/loss") == [(row.epoch, row.metrics["train/loss"]) for row in ROWS]
+
+
+def test_run_that_is_shown_already_can_be_added_to(folder: Path, outputs: Path, store: Store) -> None:
+    ended(folder)
+    (folder / "rerun.json").write_text("{}")
+    again = TrackedRun(uploader(URI, outputs), "cnn", folder, "name", None)
+    again.attach({"rerun.result": "identical"}, [folder / "rerun.json"])
+    again.close()
+    assert store.only.tags["rerun.result"] == "identical"
+    assert store.only.files == ["history.jsonl", "rerun.json"]
+    assert (store.only.status, again.complete) == ("FINISHED", True)
 
 
 def test_each_sweep_has_its_own_view_of_a_run(folder: Path, outputs: Path, store: Store) -> None:
