@@ -82,6 +82,11 @@ def stores_missing(outputs_dir: Path) -> Counter[str]:
     )
 
 
+def is_unsettled(uri: str, outputs_dir: Path) -> bool:
+    """Whether a store does not show all of what is pending."""
+    return any(_incomplete(folder, uri) for folder in pending_folders(outputs_dir))
+
+
 def settle_pending(uri: str, outputs_dir: Path) -> None:
     """Settle what is pending before a command shows what a store has. A store that fails is left for the next one."""
     try:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from experiments.recorders.mlflow_client import TrackerError, mlflow
 from experiments.recorders.pending import pending_folders
-from experiments.recorders.settling import report_closed, settle_all
+from experiments.recorders.settling import is_unsettled, report_closed, settle_all
 from experiments.recorders.tracker import Tracker, tracker
 from experiments.recorders.uri import absolute_uri, public, sqlite_path
 from experiments.recorders.view import ParentMissingError, View
@@ -48,11 +48,8 @@ class Uploader:
         """Upload a view, now and whenever it changes."""
         mlflow()  # imported here: in the thread, it would share the processor with training for seconds
         with self._condition:
-            self._stopped = False
             self._views[view] = tracker(self.uri, experiment, self._outputs_dir)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name=f"upload to {public(self.uri)}", daemon=True)
-                self._thread.start()
+            self._start()
         self.wake()
 
     def wake(self) -> None:
@@ -81,7 +78,14 @@ class Uploader:
                 self._condition.notify_all()
 
     def finish(self, seconds: float) -> None:
-        """At the end of a command, wait for what earlier ones left as well, as long as for a run that took so long."""
+        """At the end of a command, wait for what earlier ones left as well, as long as for a run that took so long.
+
+        A command that had nothing to show looks for it only now.
+        """
+        if self._thread is None and self._looking_around and is_unsettled(self.uri, self._outputs_dir):
+            mlflow()
+            with self._condition:
+                self._start()
         self._wait(lambda: not self._looking_around, seconds)
         self.stop()
 
@@ -90,6 +94,12 @@ class Uploader:
         with self._condition:
             self._stopped = self._woken = True
             self._condition.notify_all()
+
+    def _start(self) -> None:
+        self._stopped = False
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name=f"upload to {public(self.uri)}", daemon=True)
+            self._thread.start()
 
     def _wait(self, done: Callable[[], bool], seconds: float) -> None:
         """Wait until something is done, for as long as a store is to be waited for."""

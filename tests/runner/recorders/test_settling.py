@@ -12,6 +12,7 @@ from experiments.recorders.mlflow_client import TrackerError
 from experiments.recorders.pending import all_folders, pending, pending_folders
 from experiments.recorders.settling import settle, settle_pending, stores_missing
 from experiments.recorders.tracked_run import SweepPart
+from experiments.recorders.uploader import uploader
 from tests.runner.doubles import Store
 from tests.runner.recorders.folders import IDENTITY, SWEEP, URI, begun, ended, killed, run_folder, tracked
 
@@ -98,6 +99,14 @@ def test_run_whose_sweep_was_removed_by_hand_is_shown_by_itself(outputs: Path, s
     settle_pending(URI, outputs)
     assert (store.only.parent, store.only.status) == (None, "FINISHED")
     assert store.only.tags["sweep.id"] == SWEEP
+
+
+def test_command_that_has_nothing_to_show_settles_what_others_left(outputs: Path, store: Store) -> None:
+    killed(run_folder(outputs))
+    uploader.cache_clear()  # as in another process
+    uploader(URI, outputs).finish(0)
+    assert states(store) == [("KILLED", "interrupted")]
+    assert list(pending_folders(outputs)) == []
 
 
 def test_other_stores_are_not_asked(outputs: Path, store: Store) -> None:
