@@ -125,6 +125,8 @@ class Uploader:
                 while not self._is_due():
                     self._condition.wait(max(0.01, self._due - time.monotonic()) if self._due else None)
                 self._woken = False
+                if self._stopped:
+                    continue
             try:
                 self._upload_all()
             except ParentMissingError as error:

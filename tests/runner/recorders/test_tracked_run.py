@@ -136,6 +136,20 @@ def test_store_that_comes_back_gets_all_that_it_missed(folder: Path, store: Stor
     assert [step for step, _ in store.only.values("train/loss")] == [1, 2]
 
 
+def test_nothing_is_tried_again_once_the_command_ends(
+    folder: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("experiments.recorders.uploader._PAUSES", (60.0,))
+    store.down = True
+    run = begun(folder)
+    run.wait_for_failure()
+    before, thread = store.calls, run._uploader._thread
+    assert thread is not None
+    run._uploader.stop()
+    thread.join(60)
+    assert store.calls == before
+
+
 @pytest.mark.parametrize("lost", ["before", "after"])
 def test_run_whose_id_never_came_back_is_made_once(lost: str, folder: Path, store: Store) -> None:
     create = store.create
