@@ -39,9 +39,9 @@ def main(words: list[str] | None = None) -> int:
 
 def _rerun(chosen: argparse.Namespace) -> int:
     # Only now what takes seconds to import: --help is answered at once.
-    from experiments.reruns.at_commit import run_at_commit  # noqa: PLC0415
-    from experiments.reruns.course import run_again  # noqa: PLC0415
-    from experiments.reruns.original import find_original  # noqa: PLC0415
+    from experiments.reruns.at_commit import run_at_commit  # noqa: PLC0415  # as said above
+    from experiments.reruns.course import run_again  # noqa: PLC0415  # likewise
+    from experiments.reruns.original import find_original  # noqa: PLC0415  # likewise
 
     uri = tracking_uri(chosen)
     original = find_original(chosen.outputs_dir, Store(uri), chosen.run)

@@ -56,6 +56,6 @@ def _announce_fsync(point: Any) -> None:
 
 def _announce_commits(point: Any) -> None:
     from sqlalchemy import event  # noqa: PLC0415  # the process that forks has imported it, pytest's has not
-    from sqlalchemy.engine import Engine  # noqa: PLC0415
+    from sqlalchemy.engine import Engine  # noqa: PLC0415  # likewise
 
     event.listen(Engine, "commit", lambda _: point("commit"))

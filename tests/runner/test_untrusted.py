@@ -40,7 +40,7 @@ trees = some.dictionaries(
 class InFull(yaml.SafeDumper):
     """Writes what is there twice twice."""
 
-    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002  # as the base class calls it
         return True
 
 
