@@ -50,8 +50,9 @@ def _sync(outputs_dir: Path, uri: str | None, *, everything: bool) -> None:
         else:
             if not stores_missing(outputs_dir)[public(store)]:
                 continue
-        left = counted(stores_missing(outputs_dir)[public(store)], "run")
-        failures.append(f"tracking.uri={public(store)}: {left} still incomplete; {reason}")
+        left = stores_missing(outputs_dir)[public(store)]
+        said = f"{counted(left, 'run')} still incomplete; " if left else ""
+        failures.append(f"tracking.uri={public(store)}: {said}{reason}")
     if failures:
         raise UserError("\n".join(failures))
     if not uploaded:

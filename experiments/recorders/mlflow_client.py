@@ -51,6 +51,15 @@ class TrackerError(UserError):
     """The store cannot be reached or refuses; training does not depend on it."""
 
 
+class StoreRefusesError(TrackerError):
+    """The store answers, and will not do it: trying again would not help, but it may well do other things."""
+
+
+# What MLflow calls its refusals.
+_REFUSALS = ("RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS", "INVALID_PARAMETER_VALUE", "INVALID_STATE",
+             "PERMISSION_DENIED")  # fmt: skip
+
+
 def connect(uri: str) -> Client:
     """MLflow's client of a store; a store that is new gets its tables."""
     with translated(uri), one_at_a_time(uri):
@@ -135,7 +144,8 @@ def translated(uri: str) -> Iterator[None]:
     try:
         yield
     except _store_errors() as error:
-        raise TrackerError(f"tracking.uri={public(uri)}: {_reason(error)}") from error
+        kind = StoreRefusesError if getattr(error, "error_code", None) in _REFUSALS else TrackerError
+        raise kind(f"tracking.uri={public(uri)}: {_reason(error)}") from error
 
 
 def _reason(error: BaseException) -> str:

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from experiments.recorders.book import BOOK, Entry, entries, is_complete, place_of
 from experiments.recorders.history import History
-from experiments.recorders.mlflow_client import TrackerError
+from experiments.recorders.mlflow_client import StoreRefusesError, TrackerError
 from experiments.recorders.pending import all_folders, is_pending, no_longer_pending, pending_folders
 from experiments.recorders.tracker import tracker
 from experiments.recorders.uri import absolute_uri, public
@@ -63,15 +63,30 @@ def settle(folder: Path, uri: str) -> Settled | None:
                 _, experiment, _ = place_of(key) or ("", "", "")
                 view.upload(tracker(absolute_uri(uri), experiment, folder.parent.parent))
             return Settled(folder, views, epochs, closed)
-    except (Timeout, OSError):  # somebody is at it, or it is somebody else's
+    except (Timeout, PermissionError):  # somebody is at it, or it is somebody else's
         return None
+    except OSError as error:
+        raise StoreRefusesError(f"{folder}: {error.strerror}") from error
 
 
 def settle_all(folders: Iterable[Path], uri: str) -> Iterator[Settled]:
-    """Settle folder by folder, and yield what was done; raises as `settle`."""
+    """Settle folder by folder, and yield what was done.
+
+    Raises:
+        StoreRefusesError: at the end, what was the first to be refused; all else is done.
+        TrackerError: at once: the store cannot be reached.
+    """
+    refused: StoreRefusesError | None = None
     for folder in folders:
-        if settled := settle(folder, uri):
-            yield settled
+        try:
+            settled = settle(folder, uri)
+        except StoreRefusesError as error:
+            refused = refused or error
+        else:
+            if settled is not None:
+                yield settled
+    if refused is not None:
+        raise refused
 
 
 def stores_missing(outputs_dir: Path) -> Counter[str]:

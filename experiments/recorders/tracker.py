@@ -9,7 +9,7 @@ from pathlib import Path
 
 from experiments.recorders.book import Status
 from experiments.recorders.history import Row
-from experiments.recorders.mlflow_client import Client, TrackerError, mlflow, one_at_a_time, translated
+from experiments.recorders.mlflow_client import Client, StoreRefusesError, mlflow, one_at_a_time, translated
 from experiments.recorders.store import Store
 from experiments.recorders.uri import is_server, public
 
@@ -127,7 +127,7 @@ class Tracker:
         if found is None:
             return str(client.create_experiment(self.experiment, self._artifact_location()))
         if found.lifecycle_stage != "active":
-            raise TrackerError(
+            raise StoreRefusesError(
                 f"tracking.experiment={self.experiment}: "
                 f"was deleted in {public(self.uri)}; restore it or choose another"
             )

@@ -6,11 +6,11 @@ A process has one thread for each store. It uploads what the process is at, then
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 
-from experiments.recorders.mlflow_client import TrackerError, mlflow
+from experiments.recorders.mlflow_client import StoreRefusesError, TrackerError, mlflow
 from experiments.recorders.pending import pending_folders
 from experiments.recorders.settling import is_unsettled, report_closed, settle_all
 from experiments.recorders.tracker import Tracker, tracker
@@ -23,6 +23,7 @@ _PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0)  # seconds after the first failure, the se
 _PARENT_PAUSE, _PARENT_PATIENCE = 0.2, 50  # seconds, times: another process is about to show the sweep
 _SHARE = 0.05  # of the time a run took: so long may waiting for a store take at its end
 _AT_LEAST, _FAILING_AT_LEAST = 3.0, 0.5  # seconds; the second if the store is known to fail
+_settles = True
 _ON_THIS_MACHINE = 60.0  # seconds; the store is as reliable as the disk, and at first makes its tables
 
 
@@ -40,7 +41,9 @@ class Uploader:
         self._condition = threading.Condition()
         self._thread: threading.Thread | None = None
         self._woken = self._warned = self._stopped = False
-        self._looking_around = True  # for what earlier commands left
+        self._looking_around, self._settling = _settles, False  # looks for what earlier commands left, is at it
+        self._left_alone: frozenset[Path] = frozenset()
+        self._waited = 0.0  # seconds, for the last view that was released
         self._failures, self._failed_in_a_row, self._orphaned = 0, 0, 0
         self._due = 0.0  # when to try again after a failure
 
@@ -66,14 +69,16 @@ class Uploader:
             seconds: how long the run took.
         """
         try:
-            self._wait(lambda: view.is_complete, seconds)
+            begun = time.monotonic()
+            self._wait(lambda: view.is_complete, self._patience(seconds))
+            self._waited = time.monotonic() - begun
             if not view.is_complete:
                 self._warn("is too slow to be waited for")
         finally:
             view.detach()
             with self._condition:
                 self._views.pop(view, None)
-                self._looking_around |= not view.is_complete
+                self._looking_around |= _settles and not view.is_complete
                 self._woken = True
                 self._condition.notify_all()
 
@@ -86,8 +91,15 @@ class Uploader:
             mlflow()
             with self._condition:
                 self._start()
-        self._wait(lambda: not self._looking_around, seconds)
+        with self._condition:
+            self._looking_around |= bool(self._left_alone)
+            self._left_alone = frozenset()
+        self._wait(lambda: not (self._looking_around or self._settling), self._patience(seconds) - self._waited)
         self.stop()
+
+    def leave_alone(self, folders: Iterable[Path]) -> None:
+        """Settle these at the end only: the command comes to them, and would have to wait for its own lock."""
+        self._left_alone = frozenset(folders)
 
     def stop(self) -> None:
         """Begin nothing any more; the next view begins again."""
@@ -101,12 +113,12 @@ class Uploader:
             self._thread = threading.Thread(target=self._work, name=f"upload to {public(self.uri)}", daemon=True)
             self._thread.start()
 
-    def _wait(self, done: Callable[[], bool], seconds: float) -> None:
-        """Wait until something is done, for as long as a store is to be waited for."""
+    def _wait(self, done: Callable[[], bool], patience: float) -> None:
+        """Wait until something is done, so many seconds at the most, and no longer than until the store fails."""
         with self._condition:
             if self._thread is None:
                 return
-            end = time.monotonic() + self._patience(seconds)
+            end = time.monotonic() + patience
             failures = self._failures
             self._due = 0.0
             self._woken = True
@@ -115,6 +127,7 @@ class Uploader:
                 self._condition.wait(left)
 
     def _patience(self, seconds: float) -> float:
+        """How long to wait for the store after so many seconds of work."""
         if sqlite_path(self.uri) is not None:
             return _ON_THIS_MACHINE
         return max(_SHARE * seconds, _FAILING_AT_LEAST if self._failed_in_a_row else _AT_LEAST)
@@ -148,10 +161,17 @@ class Uploader:
 
     def _upload_all(self) -> None:
         self._upload_views()
-        if self._looking_around:
-            folders = pending_folders(self._outputs_dir)
-            report_closed(settle_all(folders, self.uri), between=self._upload_views)
-            self._looking_around = False
+        with self._condition:
+            looks_around, self._looking_around = self._looking_around, False
+            self._settling = looks_around
+        if looks_around:
+            folders = (folder for folder in pending_folders(self._outputs_dir) if folder not in self._left_alone)
+            try:
+                report_closed(settle_all(folders, self.uri), between=self._upload_views)
+            except StoreRefusesError as error:  # what others left; what this command shows may be welcome all the same
+                self._warn(str(error))
+            finally:
+                self._settling = False
 
     def _upload_views(self) -> None:
         with self._condition:
@@ -174,7 +194,7 @@ class Uploader:
         with self._condition:
             self._failed_in_a_row += 1
             self._failures += 1
-            self._looking_around = True
+            self._looking_around = _settles
             self._try_again(_PAUSES[min(self._failed_in_a_row, len(_PAUSES)) - 1])
 
     def _wait_for_parent(self, error: ParentMissingError) -> None:
@@ -198,3 +218,9 @@ class Uploader:
 
 
 uploader = cache(Uploader)
+
+
+def settle_nothing() -> None:
+    """Leave what earlier commands left to another process: this one has been begun for runs of a sweep."""
+    global _settles  # noqa: PLW0603  # one for the process, as its uploaders are
+    _settles = False

@@ -92,6 +92,8 @@ class _Sweep:
         self._folder.write_plan(self._cells)
         _log.info("sweep %s: %s", self._folder.sweep_id, self._forecast.counts())
         status: Status = "FAILED"
+        store = uploader(self._config.tracking.uri, self._folder.outputs_dir)
+        store.leave_alone(RunFolder(self._folder.outputs_dir, cell.identity).path for cell in self._cells)
         try:
             self._parent.begin({"sweep.id": self._folder.sweep_id, SWEEP_SIZE: str(len(self._cells))}, {}, [], [])
             with self._display.shown():

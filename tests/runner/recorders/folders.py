@@ -31,7 +31,7 @@ class Run(TrackedRun):
 
     def wait_until_shown(self) -> None:
         """Wait until the store shows what there is by now."""
-        self._uploader._wait(lambda: self._view is not None and self._view.is_current, 0)
+        self._uploader._wait(lambda: self._view is not None and self._view.is_current, 60)
 
     def wait_for_failure(self) -> None:
         """Wait until the store has failed once."""

@@ -8,7 +8,7 @@ import pytest
 from filelock import FileLock
 
 from experiments.recorders.book import BOOK, entries
-from experiments.recorders.mlflow_client import TrackerError
+from experiments.recorders.mlflow_client import StoreRefusesError, TrackerError
 from experiments.recorders.pending import all_folders, pending, pending_folders
 from experiments.recorders.settling import settle, settle_pending, stores_missing
 from experiments.recorders.tracked_run import SweepPart
@@ -237,3 +237,21 @@ def test_folder_that_was_removed_by_hand_is_forgotten(outputs: Path, store: Stor
     folder.rmdir()
     assert list(pending_folders(outputs)) == []
     assert list((outputs / "pending").iterdir()) == []
+
+
+def test_run_that_the_store_refuses_holds_up_no_other(
+    outputs: Path, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("1" * 12, "2" * 12):
+        killed(run_folder(outputs, name))
+    params = store.params
+
+    def refusing(run_id: str) -> set[str] | None:
+        if run_id == "run0":
+            raise StoreRefusesError("tracking.experiment=cnn: was deleted")
+        return params(run_id)
+
+    store.params = refusing  # type: ignore[method-assign]  # a store that refuses one run
+    settle_pending(URI, outputs)
+    assert states(store) == [("RUNNING", None), ("KILLED", "interrupted")]
+    assert "tracking.experiment=cnn: was deleted" in caplog.text

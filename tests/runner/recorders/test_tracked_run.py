@@ -293,5 +293,5 @@ def test_what_was_given_up_writes_into_no_book(folder: Path, store: Store, monke
     with FileLock(folder / "lock"):  # another process is at it
         answer.set()
         done.wait(60)
-        uploader("sqlite:////dev/null/mlflow.db", folder.parent.parent)._wait(lambda: False, 0)
+        uploader("sqlite:////dev/null/mlflow.db", folder.parent.parent)._wait(lambda: False, 0.2)
         assert (folder / BOOK).read_text() == before
