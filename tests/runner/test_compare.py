@@ -125,7 +125,8 @@ def test_frame_of_histories_has_a_row_an_epoch(sweep: SweepFolder, outputs: Path
 def test_histories_end_where_runs_were_stopped(sweep: SweepFolder, outputs: Path) -> None:
     first, second = sweep.runs()
     RunFolder(outputs, first["identity"]).history.unlink()
-    History(RunFolder(outputs, second["identity"]).history).append(Row(3, {"train/loss": 0.5}, 0, ""))
+    history = History(RunFolder(outputs, second["identity"]).history)
+    history.append(Row(3, history.rows()[-1].metrics | {"train/loss": 0.5}, 0, ""))
     frame = histories(outputs)
     assert frame["epoch"].tolist() == [1, 2, 3]
     assert frame["test/accuracy"].isna().tolist() == [False, False, True]
