@@ -238,7 +238,7 @@ def test_run_that_is_repeated_shows_nothing_of_the_end_before(folder: Path, stor
     _, second = store.runs.values()
     assert "outcome" not in second.tags
     assert second.values("best/epoch") == []
-    again.close()
+    again.kill()  # nobody is to wait for its end
 
 
 def test_param_that_differs_later_is_left_as_it_is(folder: Path, store: Store) -> None:
