@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 # What `public` leaves out. A password may hold a slash and a space; what follows the host's colon is its port.
 _BEFORE_HOST = re.compile(r"://(?:[^/:\s]*:(?!\d+(?:[/?#\s]|$)|\s)(?:\S*@|[^@\n]*@)|[^/\s]*@)")
@@ -36,6 +36,17 @@ def public(text: str) -> str:
     """
     without_query = _IN_QUERY.sub(lambda found: found[1] if found[0].endswith("&") else "", text)
     return _ALONE.sub("", _BEFORE_HOST.sub("://", without_query))
+
+
+def login(uri: str) -> dict[str, str]:
+    """The user and password of a tracking server, as the variables by which MLflow finds them as well.
+
+    >>> login("https://user:secret@example.org"), login("https://example.org")
+    ({'MLFLOW_TRACKING_USERNAME': 'user', 'MLFLOW_TRACKING_PASSWORD': 'secret'}, {})
+    """
+    parts = urlsplit(uri)
+    known = {"MLFLOW_TRACKING_USERNAME": parts.username, "MLFLOW_TRACKING_PASSWORD": parts.password}
+    return {name: unquote(text) for name, text in known.items() if text} if is_server(uri) else {}
 
 
 def sqlite_path(uri: str) -> Path | None:

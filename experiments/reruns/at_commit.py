@@ -17,6 +17,7 @@ from experiments.config.places import checkout
 from experiments.errors import UserError
 from experiments.git import SOURCES, GitError, git, head
 from experiments.interruption import INTERRUPTED, undisturbed
+from experiments.recorders.uri import is_server, login, public
 from experiments.reruns.original import Original
 from experiments.terminal import stderr
 
@@ -37,9 +38,10 @@ def run_at_commit(original: Original, outputs_dir: Path, uri: str, tolerance: fl
         _apply(patch, root)
         if not (root / "experiments" / "rerun.py").is_file():
             raise UserError(f"commit {commit[:_DIGITS]} has no rerun command yet; check it out and train with its own")
-        where = ["--outputs-dir", str(outputs_dir), "--tracking-uri", uri]
+        address = public(uri) if is_server(uri) else uri  # everybody on the machine can read a command line
+        where = ["--outputs-dir", str(outputs_dir), "--tracking-uri", address]
         with_tolerance = [] if tolerance is None else ["--tolerance", repr(tolerance)]
-        return _carried_out([original.word, *where, *with_tolerance], root)
+        return _carried_out([original.word, *where, *with_tolerance], root, login(uri))
 
 
 def _code(original: Original) -> tuple[str, bytes]:
@@ -100,9 +102,10 @@ def _apply(patch: bytes, root: Path) -> None:
             raise UserError(f"the recorded patch does not apply to its commit: {error}") from error
 
 
-def _carried_out(words: list[str], root: Path) -> int:
+def _carried_out(words: list[str], root: Path, known: dict[str, str]) -> int:
     """Run the command in the worktree, with its code; interrupted, let it close its run first."""
     variables = {key: value for key, value in os.environ.items() if key != "PYTHONSAFEPATH"}  # cwd is where the code is
+    variables |= known
     # A session of its own: Ctrl-C on a terminal would reach it twice, and cut short how it closes its run.
     process = subprocess.Popen(
         [sys.executable, "-m", "experiments.rerun", *words], cwd=root, env=variables, start_new_session=True
