@@ -74,6 +74,13 @@ def test_code_of_then_is_run_and_its_exit_code_is_the_answer(
     assert capsys.readouterr().err == f"running code from the record: commit {str(then.source.commit)[:12]}\n"
 
 
+def test_password_of_the_server_is_on_no_command_line(checkout: Path, tmp_path: Path) -> None:
+    assert run_at_commit(recorded(checkout), Path("/outputs"), "http://user:secret@127.0.0.1:9", None) == 7
+    said = (tmp_path / "said").read_text()
+    assert "--tracking-uri\nhttp://127.0.0.1:9\n" in said
+    assert "secret" not in said
+
+
 def test_patch_of_then_is_applied(checkout: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (checkout / "cnn_core" / "a.py").write_text("this was changed\r\nwith spaces at its end  \n")
     (checkout / "experiments" / "new.py").write_text("new\n")
