@@ -56,7 +56,8 @@ def _sync(outputs_dir: Path, uri: str | None, *, everything: bool) -> None:
     if failures:
         raise UserError("\n".join(failures))
     if not uploaded:
-        _say(f"nothing is missing of the runs in {outputs_dir}")
+        which = "" if uri is None or everything else f" that were to be shown at {public(absolute_uri(uri))}"
+        _say(f"nothing is missing of the runs in {outputs_dir}{which}{'; --all adds the others' if which else ''}")
 
 
 def _stores(outputs_dir: Path) -> list[str]:

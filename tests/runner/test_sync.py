@@ -38,6 +38,18 @@ def test_nothing_missing_is_said(outputs: Path, store: Store, capsys: pytest.Cap
     assert store.calls == before
 
 
+def test_nothing_missing_at_a_named_store_is_said_of_that_store(
+    outputs: Path, store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended(run_folder(outputs))
+    assert called(outputs, "--tracking-uri", URI) == 0
+    said = f"nothing is missing of the runs in {outputs}"
+    assert capsys.readouterr().out == f"{said} that were to be shown at {URI}; --all adds the others\n"
+    assert len(store.runs) == 1
+    assert called(outputs, "--tracking-uri", URI, "--all") == 0
+    assert capsys.readouterr().out == f"{said}\n"
+
+
 def test_folder_without_runs_misses_nothing(outputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert called(outputs) == 0
     assert "nothing is missing" in capsys.readouterr().out
