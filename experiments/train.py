@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 from experiments.command_line import MISUSED, answered, carried_out, complain
 from experiments.config.composition import register, typed_alone
 from experiments.config.explanation import explain, is_composition_error
+from experiments.config.foreign import refuse_what_would_be_carried_out
 from experiments.config.places import CONF
 from experiments.config.schema import Config
 from experiments.interruption import INTERRUPTED, listening
@@ -31,6 +32,7 @@ def main() -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints errors in its own way and exits
     try:
         with listening():
+            refuse_what_would_be_carried_out(sys.argv[1:])
             hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(_task)()
     except KeyboardInterrupt:  # of a sweep
         return INTERRUPTED
