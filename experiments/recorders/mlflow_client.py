@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from filelock import FileLock
 from requests import RequestException, Response, Session
-from urllib3.exceptions import ConnectTimeoutError, ReadTimeoutError
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ReadTimeoutError
 
 from experiments.errors import UserError
 from experiments.interruption import undisturbed
@@ -152,7 +152,8 @@ def _reason(error: BaseException) -> str:
     """Why a store fails, in a line: of a server that cannot be reached, what the network says."""
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, ReadTimeoutError | ConnectTimeoutError):
+        refused = isinstance(cause, NewConnectionError)  # it counts as one whose time was up
+        if isinstance(cause, ReadTimeoutError | ConnectTimeoutError) and not refused:
             return f"did not answer within {os.environ['MLFLOW_HTTP_REQUEST_TIMEOUT']} s"
         if isinstance(cause, ConnectionError | gaierror) and cause.strerror:
             return f"cannot be reached: {cause.strerror}"

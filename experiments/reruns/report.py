@@ -17,7 +17,7 @@ def opening(original: Original) -> str:
     record = original.record
     outcome = printable(record.facts.get("outcome", "unfinished"))
     lines = [
-        f"run {printable(record.identity)}: {counted(len(record.history), 'epoch')}, {outcome}",
+        f"rerun of {printable(record.identity)}: {counted(len(record.history), 'epoch')}, {outcome}",
         f"{'record':{_COLUMN}}{printable(original.place)}",
     ]
     if original.altered:

@@ -156,8 +156,9 @@ def test_interrupted_run_is_run_as_far_as_it_is_known(outputs: Path, run_again: 
     for number in (1, 2):
         answer = run_again(identity(config))
         assert answer.code == 0, answer
-        assert "run " + identity(config) + ": 3 epochs, interrupted" in answer.out
+        assert "rerun of " + identity(config) + ": 3 epochs, interrupted" in answer.out
         assert "identical: 3 epochs" in answer.out
+        assert "of then is not known" not in answer.out
         log = RunFolder(outputs, identity(config), number).log.read_text()
         assert log.count(" INFO epoch ") == 3
 
@@ -166,7 +167,7 @@ def test_rerun_can_be_run_again(run: RunFolder, run_again: Rerun) -> None:
     run_again(run.identity)
     answer = run_again(f"{run.identity}-1")
     assert answer.code == 0
-    assert f"run {run.identity}-1: 2 epochs" in answer.out
+    assert f"rerun of {run.identity}-1: 2 epochs" in answer.out
     assert f"reruns/{run.identity}-2" in answer.out
 
 

@@ -66,7 +66,7 @@ def test_machine_of_another_kind_does_not_fill_the_screen() -> None:
 
 def test_opening_says_what_is_run_again_and_where_it_is_recorded() -> None:
     assert opening(original()).splitlines() == [
-        "run 0123456789ab: 2 epochs, completed",
+        "rerun of 0123456789ab: 2 epochs, completed",
         "record       /then/runs/0123456789ab",
     ]
 
