@@ -1,5 +1,6 @@
 """A tracking store in memory, in the place of MLflow's: quick, and out of order whenever a test says so."""
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,9 +106,15 @@ class Store:
 
 def store_in_memory(monkeypatch: pytest.MonkeyPatch) -> Store:
     """Have all that this process uploads go to a store in memory."""
-    made = Store()
+    made, gone = Store(), Store()
+    gone.down = True
+    earlier = set(threading.enumerate()) - {threading.current_thread()}  # they try again what other tests left
+
+    def tracker(*_: object) -> Store:
+        return gone if threading.current_thread() in earlier else made
+
     for module in ("uploader", "settling"):
-        monkeypatch.setattr(f"experiments.recorders.{module}.tracker", lambda *_: made)
+        monkeypatch.setattr(f"experiments.recorders.{module}.tracker", tracker)
     monkeypatch.setattr("experiments.recorders.uploader.mlflow", lambda: None)
     uploader.cache_clear()  # one that has met another store, or a failure, remembers it
     return made
