@@ -15,6 +15,7 @@ Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 _STATUSES = ("RUNNING", "FINISHED", "FAILED", "KILLED")
 
 BOOK = "tracked.json"  # its name in every folder
+_LARGEST = 2**53  # what every store can hold
 
 
 @dataclass
@@ -26,7 +27,7 @@ class Entry:
         tags: all of them.
         params: all of them, as texts.
         metrics: what is known at the end, beside the history's rows; of the last epoch.
-        files: names in the folder, those that exist are shown.
+        files: names in the folder, those that exist are shown. A book may come from a stranger: they are no paths.
         status: of the run.
         begun_ms: when it was, in ms since 1970; `ended_ms` likewise, None before the end.
         revision: counts the changes of all the above; `shown` is the one that the store shows.
@@ -129,8 +130,18 @@ def _is_whole(entry: Entry) -> bool:
         and entry.status in _STATUSES
         and all(isinstance(text, str) for mapping in texts for text in mapping.values())
         and all(isinstance(number, int | float) for mapping in numbers for number in mapping.values())
-        and all(isinstance(name, str) for name in (*entry.files, *entry.replaced))
-        and all(isinstance(count, int) for count in counts)
-        and isinstance(entry.ended_ms, int | None)
+        and all(isinstance(run_id, str) for run_id in entry.replaced)
+        and all(map(_is_file_name, entry.files))
+        and all(map(_is_count, counts))
+        and (entry.ended_ms is None or _is_count(entry.ended_ms))
         and all(isinstance(value, str | None) for value in (entry.run_id, entry.experiment_id))
     )
+
+
+def _is_file_name(name: object) -> bool:
+    """Whether it names something in a folder, and nothing anywhere else."""
+    return isinstance(name, str) and name not in ("", ".", "..") and not {"/", "\\", "\0"} & set(name)
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value <= _LARGEST

@@ -167,7 +167,8 @@ class View:
     def _log_files(self, tracker: Tracker, run_id: str, wanted: Entry) -> None:
         uploaded = dict(self._entry.uploaded)
         for path in (self._folder / name for name in wanted.files):
-            changed_ns = path.stat().st_mtime_ns if path.exists() else None
+            is_here = path.is_file() and not path.is_symlink()  # a link leads to files that are none of the run's
+            changed_ns = path.stat().st_mtime_ns if is_here else None
             if changed_ns is not None and uploaded.get(path.name) != changed_ns:
                 self._refuse_detached()
                 tracker.log_file(run_id, path)

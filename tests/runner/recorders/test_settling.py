@@ -109,6 +109,18 @@ def test_command_that_has_nothing_to_show_settles_what_others_left(outputs: Path
     assert list(pending_folders(outputs)) == []
 
 
+def test_link_in_a_run_folder_is_not_followed(outputs: Path, store: Store) -> None:
+    # an outputs folder from a stranger would have files of this machine uploaded to a server of theirs
+    store.down = True
+    folder = run_folder(outputs)
+    (outputs / "secret").write_text("not theirs")
+    (folder / "config.yaml").symlink_to(outputs / "secret")
+    ended(folder)
+    store.down = False
+    settle_pending(URI, outputs)
+    assert store.only.files == ["history.jsonl"]
+
+
 def test_other_stores_are_not_asked(outputs: Path, store: Store) -> None:
     store.down = True
     ended(run_folder(outputs))
