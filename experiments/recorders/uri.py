@@ -1,6 +1,7 @@
 """The address of a store, as MLflow writes it: what it says, and how it may be shown."""
 
 import re
+from os.path import abspath
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -17,13 +18,15 @@ def is_server(uri: str) -> bool:
 
 
 def absolute_uri(uri: str) -> str:
-    """Write a relative SQLite path out in full, so that it means the same from every folder.
+    """Write an address in full and in one way, so that it means the same from every folder: books know a store by it.
 
-    >>> absolute_uri("sqlite:////tmp/mlflow.db")
-    'sqlite:////tmp/mlflow.db'
+    >>> absolute_uri("sqlite:////tmp/runs/../mlflow.db"), absolute_uri("http://localhost:5000/")
+    ('sqlite:////tmp/mlflow.db', 'http://localhost:5000')
     """
     path, (_, mark, query) = sqlite_path(uri), uri.partition("?")
-    return uri if path is None else f"sqlite:///{path.absolute()}{mark}{query}"
+    if path is not None:
+        return f"sqlite:///{abspath(path)}{mark}{query}"
+    return uri.rstrip("/") if is_server(uri) else uri
 
 
 def public(text: str) -> str:

@@ -48,6 +48,18 @@ def test_relative_database_is_meant_from_the_current_folder(tmp_path: Path, monk
     assert Store("sqlite:///mlflow.db").uri == f"sqlite:///{tmp_path}/mlflow.db"
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("http://localhost:5000", "http://localhost:5000/"),
+        ("https://user:secret@host/mlflow", "https://user:secret@host/mlflow//"),
+        ("sqlite:////srv/mlflow.db", "sqlite:////srv/runs/..//mlflow.db"),
+    ],
+)
+def test_store_is_the_same_however_it_is_written(one: str, other: str) -> None:
+    assert absolute_uri(one) == absolute_uri(other)
+
+
 @pytest.mark.parametrize("uri", ["http://localhost:5000", "sqlite:////absolute/mlflow.db", "postgresql://db/mlflow"])
 def test_other_uris_stay_as_they_are(uri: str) -> None:
     assert absolute_uri(uri) == uri
