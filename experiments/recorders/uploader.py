@@ -43,7 +43,7 @@ class Uploader:
         self._woken = self._warned = self._stopped = False
         self._looking_around, self._settling = _settles, False  # looks for what earlier commands left, is at it
         self._left_alone: frozenset[Path] = frozenset()
-        self._waited = 0.0  # seconds, for the last view that was released
+        self._waited_in_vain = 0.0  # seconds
         self._failures, self._failed_in_a_row, self._orphaned = 0, 0, 0
         self._due = 0.0  # when to try again after a failure
 
@@ -69,9 +69,7 @@ class Uploader:
             seconds: how long the run took.
         """
         try:
-            begun = time.monotonic()
             self._wait(lambda: view.is_complete, self._patience(seconds))
-            self._waited = time.monotonic() - begun
             if not view.is_complete:
                 self._warn("is too slow to be waited for")
         finally:
@@ -94,7 +92,7 @@ class Uploader:
         with self._condition:
             self._looking_around |= bool(self._left_alone)
             self._left_alone = frozenset()
-        self._wait(lambda: not (self._looking_around or self._settling), self._patience(seconds) - self._waited)
+        self._wait(lambda: not (self._looking_around or self._settling), self._patience(seconds))
         self.stop()
 
     def leave_alone(self, folders: Iterable[Path]) -> None:
@@ -118,19 +116,22 @@ class Uploader:
         with self._condition:
             if self._thread is None:
                 return
-            end = time.monotonic() + patience
+            begun = time.monotonic()
             failures = self._failures
             self._due = 0.0
             self._woken = True
             self._condition.notify_all()
-            while not done() and self._failures == failures and (left := end - time.monotonic()) > 0:
+            while not done() and self._failures == failures and (left := begun + patience - time.monotonic()) > 0:
                 self._condition.wait(left)
+            if not done():
+                self._waited_in_vain += time.monotonic() - begun
 
     def _patience(self, seconds: float) -> float:
         """How long to wait for the store after so many seconds of work."""
         if sqlite_path(self.uri) is not None:
             return _ON_THIS_MACHINE
-        return max(_SHARE * seconds, _FAILING_AT_LEAST if self._failed_in_a_row else _AT_LEAST)
+        least = _FAILING_AT_LEAST if self._failed_in_a_row else _AT_LEAST
+        return max(_SHARE * seconds, least) - self._waited_in_vain  # however many runs a command has
 
     def _work(self) -> None:
         while self._has_work():
