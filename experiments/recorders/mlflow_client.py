@@ -5,6 +5,7 @@ can redirect a run.
 """
 
 import contextlib
+import glob
 import logging
 import os
 import sqlite3
@@ -21,6 +22,7 @@ from filelock import FileLock
 from requests import RequestException, Response, Session
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ReadTimeoutError
 
+from cnn_core.state import replaced
 from experiments.errors import UserError
 from experiments.interruption import undisturbed
 from experiments.recorders.uri import public, sqlite_path
@@ -71,13 +73,36 @@ def connect(uri: str) -> Client:
 
 
 def _create_database(path: Path) -> None:
-    """Create an empty SQLite database that writes ahead.
+    """Create a SQLite database with MLflow's tables that writes ahead; it is there whole or not at all.
 
-    A transaction then waits for the disk once instead of four times, and readers and a writer do not wait for each
-    other. The processes of such a database must be on one machine; those of several share a tracking server.
+    MLflow makes its tables step by step, and never gets past a step that was cut off, by a full disk or a kill.
+
+    Writing ahead, a transaction waits for the disk once instead of four times, and readers and a writer do not wait for
+    each other. The processes of such a database must be on one machine; those of several share a tracking server.
     """
-    with contextlib.closing(sqlite3.connect(path)) as database:
-        database.execute("PRAGMA journal_mode = WAL")  # it stays with the file
+    _remove_drafts(path)
+    try:
+        with replaced(path) as draft:
+            with contextlib.closing(sqlite3.connect(draft)) as database:
+                database.execute("PRAGMA journal_mode = WAL")  # it stays with the file
+            _make_tables(draft)
+    finally:
+        _remove_drafts(path)
+
+
+def _make_tables(path: Path) -> None:
+    databases = mlflow().store.db.utils
+    engine = databases.create_sqlalchemy_engine(f"sqlite:///{path}")
+    try:
+        databases._safe_initialize_tables(engine)
+    finally:
+        engine.dispose()  # what was written ahead is in the file itself then
+
+
+def _remove_drafts(path: Path) -> None:
+    """Remove what is left of a database that did not come to be; SQLite has files beside its own."""
+    for draft in path.parent.glob(f"{glob.escape(path.name)}.*.draft*"):
+        draft.unlink(missing_ok=True)
 
 
 @cache

@@ -1,10 +1,15 @@
 """What a store tells of the runs in it, held against a real one: MLflow over SQLite."""
 
+import sqlite3
+import warnings
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine, text
 
 from experiments.recorders.history import Row
+from experiments.recorders.mlflow_client import TrackerError, mlflow
 from experiments.recorders.store import Store
 from experiments.recorders.tracker import Tracker
 
@@ -55,3 +60,28 @@ def test_deleted_runs_and_those_of_deleted_experiments_are_known_too(made: Track
     store = Store(store_uri)
     store.client.delete_experiment(other.open())
     assert store.run_ids() == set(ids)
+
+
+def test_database_whose_tables_were_not_all_made_never_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = tmp_path / "mlflow.db"
+    uri = f"sqlite:///{database}"
+    upgrade = mlflow().store.db.utils._upgrade_db
+
+    def cut_off(engine: Engine) -> None:
+        with engine.begin() as connection:
+            connection.execute(text("ALTER TABLE experiments ADD COLUMN creation_time BIGINT"))
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("mlflow.store.db.utils._upgrade_db", cut_off)
+    with pytest.raises(TrackerError, match="No space left"):
+        Store(uri).experiments()
+    assert {path.name for path in tmp_path.iterdir()} <= {"mlflow.db.lock"}
+    (tmp_path / "mlflow.db.0123.draft-wal").touch()  # of one that was killed
+
+    monkeypatch.setattr("mlflow.store.db.utils._upgrade_db", upgrade)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MLflow defines its tables in a way that SQLAlchemy will drop
+        assert Store(uri).experiments() == {"Default": "0"}
+    assert {path.name.partition(".db")[2] for path in tmp_path.iterdir()} <= {"", ".lock", "-wal", "-shm"}
+    with closing(sqlite3.connect(database)) as opened:
+        assert opened.execute("PRAGMA journal_mode").fetchone() == ("wal",)

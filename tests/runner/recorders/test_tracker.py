@@ -44,11 +44,12 @@ def test_new_database_writes_ahead_and_one_that_is_there_keeps_its_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Client:
-        """In the place of the one that would make its tables."""
+        """In the place of MLflow's."""
 
         MlflowClient = staticmethod(lambda _: None)
 
     monkeypatch.setattr("experiments.recorders.mlflow_client.mlflow", lambda: Client)
+    monkeypatch.setattr("experiments.recorders.mlflow_client._make_tables", lambda _: None)
     databases = [tmp_path / "new.db", tmp_path / "old.db"]
     with closing(sqlite3.connect(databases[1])) as old:
         old.execute("VACUUM")
