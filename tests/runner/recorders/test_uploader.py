@@ -16,17 +16,22 @@ from tests.runner.recorders.folders import IDENTITY, SWEEP, URI, begun, ended, k
 SERVER = "http://server.test"
 
 
-def test_next_run_settles_what_was_left(outputs: Path, store: Store) -> None:
-    store.down = True
+def leave_killed(outputs: Path) -> None:
+    """A run of another process, which was killed."""
+    uploader(URI, outputs)._looking_around = False  # it would settle what it is itself about to leave
     killed(run_folder(outputs, SWEEP))
-    store.down = False
+    module.uploader.cache_clear()
+
+
+def test_next_run_settles_what_was_left(outputs: Path, store: Store) -> None:
+    leave_killed(outputs)
     ended(run_folder(outputs, IDENTITY))
     uploader(URI, outputs).finish(0)
     assert sorted(run.status for run in store.runs.values()) == ["FINISHED", "KILLED"]
 
 
 def test_folders_that_the_command_comes_to_are_settled_at_its_end_only(outputs: Path, store: Store) -> None:
-    killed(run_folder(outputs, SWEEP))
+    leave_killed(outputs)
     uploads = uploader(URI, outputs)
     uploads.leave_alone([run_folder(outputs, SWEEP)])
     ended(run_folder(outputs, IDENTITY))
@@ -36,9 +41,8 @@ def test_folders_that_the_command_comes_to_are_settled_at_its_end_only(outputs: 
 
 
 def test_process_of_a_sweeps_runs_settles_nothing(outputs: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    killed(run_folder(outputs, SWEEP))
+    leave_killed(outputs)
     monkeypatch.setattr(module, "_settles", False)
-    module.uploader.cache_clear()
     ended(run_folder(outputs, IDENTITY))
     uploader(URI, outputs).finish(0)
     assert sorted(run.status for run in store.runs.values()) == ["FINISHED", "RUNNING"]
@@ -47,8 +51,7 @@ def test_process_of_a_sweeps_runs_settles_nothing(outputs: Path, store: Store, m
 def test_refusal_of_what_was_left_costs_a_warning_and_this_run_nothing(
     outputs: Path, store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
-    killed(run_folder(outputs, SWEEP))
-    module.uploader.cache_clear()
+    leave_killed(outputs)
     params = store.params
 
     def refusing(run_id: str) -> set[str] | None:
