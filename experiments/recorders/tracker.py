@@ -3,15 +3,19 @@
 It knows no training. Rows carry their own timestamps: uploading a row twice changes nothing.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
+from experiments.recorders.artifacts import local_folder
 from experiments.recorders.book import Status
 from experiments.recorders.history import Row
 from experiments.recorders.mlflow_client import Client, StoreRefusesError, mlflow, one_at_a_time, translated
 from experiments.recorders.store import Store
-from experiments.recorders.uri import is_server, public
+from experiments.recorders.uri import is_elsewhere, is_server, public
+
+_log = logging.getLogger(__name__)
 
 _METRICS, _PARAMS = 1000, 100  # the most that a call takes
 _PARENT = "mlflow.parentRunId"
@@ -34,6 +38,7 @@ class Tracker:
         self.experiment = experiment
         self._outputs_dir = outputs_dir
         self._experiment_id: str | None = None
+        self._said_that_files_stay = False
 
     def open(self) -> str:
         """Make the store and the experiment ready, and return the experiment's id."""
@@ -96,9 +101,12 @@ class Tracker:
                 )
 
     def log_file(self, run_id: str, file: Path) -> None:
-        """Upload a file as an artifact."""
+        """Upload a file as an artifact; nothing where a server elsewhere names a folder of this machine."""
         with translated(self.uri):
-            self._client.log_artifact(run_id, str(file))
+            if is_elsewhere(self.uri) and local_folder(str(self._client.get_run(run_id).info.artifact_uri)):
+                self._say_that_files_stay()
+            else:
+                self._client.log_artifact(run_id, str(file))
 
     def set_status(self, run_id: str, status: Status, ended_ms: int | None) -> None:
         """Say that a run is RUNNING, or how and when it ended."""
@@ -117,6 +125,14 @@ class Tracker:
         """Delete a run that was created twice."""
         with translated(self.uri):
             self._client.delete_run(run_id)
+
+    def _say_that_files_stay(self) -> None:
+        if not self._said_that_files_stay:
+            self._said_that_files_stay = True
+            said = (
+                "tracking.uri=%s: keeps files in a folder that would be one of this machine; they stay in outputs_dir"
+            )
+            _log.warning(said, public(self.uri))
 
     @property
     def _client(self) -> Client:

@@ -41,6 +41,15 @@ def public(text: str) -> str:
     return _ALONE.sub("", _BEFORE_HOST.sub("://", without_query))
 
 
+def is_elsewhere(uri: str) -> bool:
+    """Whether a store is a tracking server that may be on another machine.
+
+    >>> is_elsewhere("http://example.org"), is_elsewhere("http://127.0.0.1:5000"), is_elsewhere("sqlite:////tmp/a.db")
+    (True, False, False)
+    """
+    return is_server(uri) and urlsplit(uri).hostname not in ("127.0.0.1", "localhost", "::1")
+
+
 def login(uri: str) -> dict[str, str]:
     """The user and password of a tracking server, as the variables by which MLflow finds them as well.
 

@@ -240,3 +240,15 @@ def test_run_that_cannot_be_looked_up_is_no_unknown_run(made: Tracker, monkeypat
     monkeypatch.setattr(MlflowClient, "get_run", refuse)
     with pytest.raises(TrackerError, match="out of memory"):
         made.params(run_id)
+
+
+def test_server_elsewhere_has_no_file_written_into_a_folder_of_this_machine(
+    made: Tracker, outputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_id = made.create("n", tags={}, begun_ms=1000)
+    (tmp_path / "here.txt").write_text("content")
+    monkeypatch.setattr("experiments.recorders.tracker.is_elsewhere", lambda _: True)
+    for _ in range(2):
+        made.log_file(run_id, tmp_path / "here.txt")
+    assert list((outputs / "artifacts").rglob("*.txt")) == []
+    assert caplog.text.count("they stay in outputs_dir") == 1
