@@ -13,7 +13,7 @@ import pytest
 
 from experiments.comparison.experiment_frames import epochs_by_run
 from experiments.recorders import mlflow_client
-from experiments.recorders.mlflow_client import TrackerError
+from experiments.recorders.mlflow_client import TrackerError, mlflow
 from experiments.recorders.store import Store
 from tests.runner.recorders.hostile_server import API, FILES, HostileServer, endless, redirected, run, say
 
@@ -25,6 +25,7 @@ OWN = f"{FILES}/1/{RUN_ID}/{NAME}"
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[HostileServer]:
     """The server; whatever is written must be below folders that are looked at afterwards."""
+    mlflow()  # its settings are for the whole process, and would be undone after the test
     for name in ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR"):
         monkeypatch.setenv(name, "0")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
