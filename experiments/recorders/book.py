@@ -4,6 +4,8 @@ It has an entry for each store, experiment and sweep. Only the process that hold
 entry counts as none.
 """
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,6 +18,7 @@ _STATUSES = ("RUNNING", "FINISHED", "FAILED", "KILLED")
 
 BOOK = "tracked.json"  # its name in every folder
 _LARGEST = 2**53  # what every store can hold
+_SEAL = "sha256"  # of all else in an entry
 
 
 @dataclass
@@ -90,13 +93,17 @@ def entries(book: Path) -> dict[str, Entry]:
 
 
 def is_complete(book: Path) -> bool:
-    """Whether every store shows all that it is to show."""
-    return all(entry.complete for entry in entries(book).values())
+    """Whether every store shows all that it is to show; of a damaged book nobody knows."""
+    noted = read_json(book)
+    is_whole = not book.exists() if noted is None else not any(_is_damaged(content) for content in noted.values())
+    return is_whole and all(entry.complete for entry in entries(book).values())
 
 
 def write_entry(book: Path, key: str, entry: Entry) -> None:
-    """Note what has changed; other entries stay."""
-    write_json(book, (read_json(book) or {}) | {key: asdict(entry)})
+    """Note what has changed; other entries stay, but for damaged ones."""
+    content = asdict(entry)
+    others = {other: noted for other, noted in (read_json(book) or {}).items() if not _is_damaged(noted)}
+    write_json(book, others | {key: {**content, _SEAL: _digest(content)}})
 
 
 def run_ids(book: Path) -> list[str]:
@@ -106,15 +113,28 @@ def run_ids(book: Path) -> list[str]:
     return [run_id for run_id in ids if isinstance(run_id, str)]
 
 
+def _is_damaged(content: object) -> bool:
+    """Whether this was an entry once; those of the first books had no revision and are left as they are."""
+    is_older = isinstance(content, dict) and not content.keys() & {"revision", _SEAL}
+    return not is_older and _entry(content) is None
+
+
 def _entry(content: object) -> Entry | None:
-    """An entry, if it is whole: every value of its type."""
+    """An entry, if it is whole: what was written, and every value of its type. An older one has no digest."""
     if not isinstance(content, dict):
         return None
+    known = {name: value for name, value in content.items() if name != _SEAL}
+    if content.get(_SEAL, _digest(known)) != _digest(known):
+        return None
     try:
-        entry = Entry(**content)
+        entry = Entry(**known)
     except TypeError:
         return None
     return entry if _is_whole(entry) else None
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _is_whole(entry: Entry) -> bool:

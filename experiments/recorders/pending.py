@@ -1,12 +1,15 @@
-"""Which folders a store may not show all of: an empty file each in `<outputs_dir>/pending/`, so that the next command
-finds them without reading every run there is.
+"""Which folders a store may not show all of: a file each in `<outputs_dir>/pending/`, so that the next command finds
+them without reading every run there is. It has the ids of the MLflow runs that were begun meanwhile: the book has them
+too, but may be damaged.
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from experiments.recorders.book import BOOK
 
+_RUN_ID = re.compile(r"\w{1,64}", re.ASCII)
 KINDS = ("sweeps", "runs", "reruns")  # a sweep first: its runs are shown as its children
 
 
@@ -15,6 +18,20 @@ def pending(folder: Path) -> None:
     mark = _mark(folder)
     mark.parent.mkdir(exist_ok=True)
     mark.touch()
+
+
+def note_run(folder: Path, run_id: str) -> None:
+    """Note an MLflow run that shows this folder, which is pending."""
+    pending(folder)
+    with _mark(folder).open("a", encoding="utf-8") as mark:
+        mark.write(f"{run_id}\n")
+
+
+def noted_runs(folder: Path) -> list[str]:
+    """The MLflow runs noted since the folder is pending."""
+    mark = _mark(folder)
+    words = mark.read_text(encoding="utf-8", errors="replace").split() if mark.exists() else []
+    return [word for word in words if _RUN_ID.fullmatch(word)]
 
 
 def is_pending(folder: Path) -> bool:

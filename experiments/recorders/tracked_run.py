@@ -12,6 +12,7 @@ from typing import Any
 
 from experiments.recorders.book import BOOK, Entry, Status, book_key, entries
 from experiments.recorders.history import History, Row
+from experiments.recorders.pending import noted_runs
 from experiments.recorders.uploader import Uploader
 from experiments.recorders.uri import public
 from experiments.recorders.view import View, forget_run, now_ms
@@ -77,7 +78,7 @@ class TrackedRun:
         if part is not None:
             tags = {**tags, "sweep.id": part.sweep_id, "sweep.overrides": part.overrides}
         tags, texts = {**tags, **_SOURCE}, {key: str(value) for key, value in params.items()}
-        entry = self._entry() or Entry(self._name, {}, {}, now_ms())
+        entry = self._entry() or Entry(self._name, {}, {}, now_ms(), replaced=self._forgotten())
         self._view = View(self._folder, self._key, entry, rows)
 
         def begun(entry: Entry) -> None:
@@ -149,6 +150,11 @@ class TrackedRun:
         if self._view is not None:
             self._view.change(change)
             self._uploader.wake()
+
+    def _forgotten(self) -> list[str]:
+        """The MLflow runs that were begun for this folder, and that no entry of its book knows: it was damaged."""
+        known = {entry.run_id for entry in entries(self._folder / BOOK).values()}
+        return [run_id for run_id in noted_runs(self._folder) if run_id not in known]
 
     def _entry(self) -> Entry | None:
         return entries(self._folder / BOOK).get(self._key)

@@ -14,7 +14,7 @@ from typing import Any
 from experiments.recorders.book import BOOK, Entry, book_key, entries, is_complete, place_of, write_entry
 from experiments.recorders.history import Row
 from experiments.recorders.mlflow_client import TrackerError
-from experiments.recorders.pending import no_longer_pending, pending
+from experiments.recorders.pending import no_longer_pending, note_run, pending
 from experiments.recorders.tracker import Tracker
 
 # By these tags, and the time of its beginning, a run is known whose id never came back.
@@ -146,6 +146,7 @@ class View:
             self._note(asked=True, asked_twice=entry.asked or entry.asked_twice)
             run_id = tracker.create(entry.name, tags=entry.tags, begun_ms=entry.begun_ms, parent=parent)
             self._params = set()
+        note_run(self._folder, run_id)
         self._note(run_id=run_id, experiment_id=tracker.open())
         return run_id
 

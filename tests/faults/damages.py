@@ -40,12 +40,12 @@ def trial(seed: int, ground: Ground) -> Trial:
     shutil.copytree(template.kept, template.outputs)
     where = (_cut_off if kind == "cut off" else _turn_over)(run_folder(template.outputs) / name, draw)
     command = fork(job.words(template.outputs), template.outputs.parent)
-    lost = _wrong_with(command, template.outputs, ground, name)
+    lost = _wrong_with(command, template.outputs, ground)
     state = "finished" if is_finished else "interrupted"
     return Trial(f"{name} {kind}", seed, f"{state} run, {where}", without_repetitions(lost), command.out + command.err)
 
 
-def _wrong_with(command: Started, outputs: Path, ground: Ground, name: str) -> list[str]:
+def _wrong_with(command: Started, outputs: Path, ground: Ground) -> list[str]:
     code = command.wait()
     wrong = ["there is a traceback"] if "Traceback" in command.err else []
     if code:
@@ -55,9 +55,7 @@ def _wrong_with(command: Started, outputs: Path, ground: Ground, name: str) -> l
     if command.out.partition("\n")[0] != expected.printed:
         wrong.append(f"it prints {command.out.partition(chr(10))[0]!r} instead of {expected.printed!r}")
     folder, database = run_folder(outputs), outputs / "mlflow.db"
-    wrong += lost_in_folder(folder, expected) + left_drafts(outputs)
-    if name != "tracked.json":  # which MLflow runs are this run's is written nowhere else
-        wrong += left_open(database)
+    wrong += lost_in_folder(folder, expected) + left_open(database) + left_drafts(outputs)
     return wrong + lost_in_store(database, outputs / "artifacts", folder, expected, again=True)
 
 

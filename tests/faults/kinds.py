@@ -28,11 +28,11 @@ class Kind:
 
 
 KINDS = (
-    Kind(kills.KIND, kills.trial, 60, (1, 13)),
+    Kind(kills.KIND, kills.trial, 50, (1, 13)),
     Kind(crashes.KIND, crashes.trial, 140, (9, 42, 75, 116)),  # every write of a run, and some of them twice
-    Kind(sweep_kills.KIND, sweep_kills.trial, 8, (2,)),
-    Kind(outages.KIND, outages.trial, 40, (7, 10)),
-    Kind(full_disks.KIND, full_disks.trial, 20, (0, 8), full_disks.obstacle),
-    Kind(damages.KIND, damages.trial, 200, (0, 1, 5, 37, 107)),
+    Kind(sweep_kills.KIND, sweep_kills.trial, 6, (2,)),
+    Kind(outages.KIND, outages.trial, 20, (7, 10)),
+    Kind(full_disks.KIND, full_disks.trial, 12, (0, 8), full_disks.obstacle),
+    Kind(damages.KIND, damages.trial, 110, (0, 1, 5, 37, 107)),
     Kind(hostile.KIND, hostile.trial, hostile.NUMBER, (0, 3, 8)),
 )

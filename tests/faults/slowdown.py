@@ -13,7 +13,7 @@ from tests.faults.processes import fork
 from tests.faults.proxy import Mode
 
 _EPOCHS, _IMAGES = 30, 1500
-_REPETITIONS = 5
+_REPETITIONS = 3
 _MEASURED = ("stopped", "stalled", *(f"requests {mode.value}" for mode in (Mode.ERROR, Mode.HANG, Mode.SLOW)))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from experiments.recorders.book import Entry, entries, run_ids, write_entry
+from experiments.recorders.book import Entry, entries, is_complete, run_ids, write_entry
 
 ENTRY = Entry("name", {"identity": "0"}, {"seed": "0"}, 1000, run_id="aa", uploaded={"config.yaml": 5}, ended_ms=7)
 KEY = "sqlite:///a.db|cnn|"
@@ -72,6 +72,20 @@ def test_book_that_is_missing_is_empty(book: Path) -> None:
 def test_entry_with_an_impossible_value_counts_as_none(damage: dict[str, Any], book: Path) -> None:
     book.write_text(json.dumps({KEY: asdict(ENTRY) | damage, "b|cnn|": asdict(ENTRY)}))
     assert list(entries(book)) == ["b|cnn|"]
+
+
+@pytest.mark.parametrize("damage", [{"epochs": 1}, {"run_id": "ab"}, {"params": {"seed": "1"}}, {"sha256": "0"}])
+def test_entry_that_is_not_what_was_written_counts_as_none(damage: dict[str, Any], book: Path) -> None:
+    other = Entry("other", {}, {}, 2000, revision=3, shown=3, status="FINISHED")
+    write_entry(book, "b|cnn|", other)
+    assert is_complete(book)
+    write_entry(book, KEY, ENTRY)
+    noted = json.loads(book.read_text())
+    book.write_text(json.dumps(noted | {KEY: noted[KEY] | damage}))
+    assert entries(book) == {"b|cnn|": other}
+    assert not is_complete(book)
+    write_entry(book, "b|cnn|", other)
+    assert is_complete(book)
 
 
 @pytest.mark.parametrize("key", ["", "a", "a|b"])

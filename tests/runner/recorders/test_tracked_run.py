@@ -11,6 +11,7 @@ from filelock import FileLock
 
 from experiments.recorders.book import BOOK, entries
 from experiments.recorders.history import Row
+from experiments.recorders.pending import is_pending
 from experiments.recorders.tracked_run import SweepPart, TrackedRun
 from experiments.recorders.uploader import uploader
 from tests.runner.doubles import Store
@@ -203,6 +204,19 @@ def test_run_that_lost_epochs_is_shown_anew(folder: Path, store: Store) -> None:
     assert (first.status, first.tags["outcome"]) == ("KILLED", "interrupted")
     assert second.status == "FINISHED"
     assert again.run_id != run_id
+
+
+@pytest.mark.parametrize("damage", ["nothing is left", "a number is another"])
+def test_run_that_a_damaged_book_knows_no_more_is_closed(damage: str, folder: Path, store: Store) -> None:
+    run_id = killed(folder, 1).run_id
+    book = folder / BOOK
+    book.write_text("" if damage == "nothing is left" else book.read_text().replace('"epochs": 1', '"epochs": 9'))
+    again = ended(folder)
+    assert again.run_id != run_id
+    first, second = store.runs.values()
+    assert (first.run_id, first.status, first.tags["outcome"]) == (run_id, "KILLED", "interrupted")
+    assert (second.status, len(second.values("train/loss"))) == ("FINISHED", 2)
+    assert not is_pending(folder)
 
 
 def test_run_that_kept_its_epochs_is_gone_on_with(folder: Path, store: Store) -> None:
