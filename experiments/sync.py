@@ -43,6 +43,8 @@ def _sync(outputs_dir: Path, uri: str | None, *, everything: bool) -> None:
     for store in [absolute_uri(uri)] if uri is not None else _stores(outputs_dir):
         reason = "somebody is at it: its own command uploads it"
         try:
+            if uri is None:
+                _refuse_missing(store, outputs_dir)
             _rebuild(outputs_dir, store, everything=everything)
             uploaded += _upload(outputs_dir, store)
         except TrackerError as error:
@@ -62,10 +64,24 @@ def _sync(outputs_dir: Path, uri: str | None, *, everything: bool) -> None:
 
 def _stores(outputs_dir: Path) -> list[str]:
     """The stores that have missed something, and the project's own, which may have been deleted."""
-    own = f"sqlite:///{outputs_dir}/mlflow.db"
+    own = _own(outputs_dir)
     keys = {key for folder in all_folders(outputs_dir) for key in entries(folder / BOOK)}
     has_own = any((place_of(key) or ("",))[0] == own for key in keys)
     return [own] * has_own + [store for store in stores_missing(outputs_dir) if store != own]
+
+
+def _own(outputs_dir: Path) -> str:
+    return absolute_uri(f"sqlite:///{outputs_dir}/mlflow.db")
+
+
+def _refuse_missing(uri: str, outputs_dir: Path) -> None:
+    """Make no database anew but the project's own: where a book alone names it, it is the place that is not right."""
+    own = _own(outputs_dir)
+    if uri != own and Store(uri).is_missing():
+        raise TrackerError(
+            "there is no such database; if the outputs folder was moved, "
+            f"python -m experiments.sync --outputs-dir {outputs_dir} --tracking-uri {own} --all shows all its runs here"
+        )
 
 
 def _rebuild(outputs_dir: Path, uri: str, *, everything: bool) -> None:

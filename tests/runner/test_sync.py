@@ -11,7 +11,7 @@ from experiments.recorders.mlflow_client import TrackerError
 from experiments.recorders.store import Store as StoreOnTheWhole
 from experiments.recorders.tracked_run import SweepPart
 from tests.runner.doubles import Store
-from tests.runner.recorders.folders import IDENTITY, SWEEP, URI, begun, ended, killed, run_folder
+from tests.runner.recorders.folders import IDENTITY, SWEEP, URI, begun, ended, killed, run_folder, tracked
 
 
 @pytest.fixture(autouse=True)
@@ -24,6 +24,7 @@ def known(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         return set(store.runs)
 
     monkeypatch.setattr(StoreOnTheWhole, "run_ids", run_ids)
+    monkeypatch.setattr(StoreOnTheWhole, "is_missing", lambda asked: "/old/" in asked.uri)
 
 
 def called(outputs: Path, *words: str) -> int:
@@ -144,6 +145,19 @@ def test_all_runs_are_shown_in_another_store_when_asked(
     sweep, run = list(store.runs.values())[2:]
     assert run.parent == sweep.run_id
     assert run.values("train/loss") == [(1, 1.0), (2, 0.5)]
+
+
+def test_moved_folder_is_no_reason_to_make_the_old_one_again(
+    outputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tracked(run_folder(outputs), uri=f"sqlite:///{tmp_path}/old/mlflow.db")
+    run.begin({}, {}, [], [])
+    run.kill()
+    assert called(outputs) == 1
+    said = capsys.readouterr().err
+    assert "there is no such database; if the outputs folder was moved, python -m experiments.sync" in said
+    assert f"--tracking-uri sqlite:///{outputs}/mlflow.db --all" in said
+    assert not (tmp_path / "old").exists()
 
 
 def test_all_runs_need_a_place(outputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
