@@ -71,7 +71,7 @@ def trial(seed: int, ground: Ground) -> Trial:
     expected, seconds = ground.undisturbed(EPOCHS, images=plan.images)
     lost = outage.carry_out(seconds)
     lost += outage.recover(plan.recovery)
-    if outage.died:
+    if outage.died and plan.recovery != "the same command":  # that has gone on with the run already
         lost += outage.lost_of_interrupted()
         lost += outage.recover("the same command")
     if not lost:
