@@ -1,6 +1,8 @@
 """What all tests share."""
 
 import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,3 +14,11 @@ def mnist_root() -> Path:
     root = os.environ.get("MNIST_ROOT")
     assert root, "tests marked mnist need MNIST_ROOT, the folder of the four files"
     return Path(root)
+
+
+@pytest.fixture
+def heard_terminal() -> Iterator[None]:
+    """The end of the terminal is heard, also where the tests were begun with nohup: what they begin would inherit it."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)

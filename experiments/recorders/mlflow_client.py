@@ -119,6 +119,7 @@ def mlflow() -> ModuleType:
     for chatty in ("mlflow", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # what it warns of becomes an error here
+    logging.getLogger("mlflow.store.db").setLevel(logging.CRITICAL)  # it raises what it logs, with a traceback
     return module
 
 

@@ -69,8 +69,9 @@ class Uploader:
             seconds: how long the run took.
         """
         try:
+            failures = self._failures
             self._wait(lambda: view.is_complete, self._patience(seconds))
-            if not view.is_complete:
+            if not view.is_complete and self._failures == failures:
                 self._warn("is too slow to be waited for")
         finally:
             view.detach()
@@ -190,8 +191,9 @@ class Uploader:
             self._condition.notify_all()
 
     def _fail(self, error: Exception) -> None:
-        said = str(error) if isinstance(error, TrackerError) else f"{type(error).__name__}: {public(str(error))}"
-        self._warn(said.removeprefix(f"tracking.uri={public(self.uri)}: "))
+        if not isinstance(error, OSError):  # else the folder cannot be written to, as the run itself will say
+            said = str(error) if isinstance(error, TrackerError) else f"{type(error).__name__}: {public(str(error))}"
+            self._warn(said.removeprefix(f"tracking.uri={public(self.uri)}: "))
         with self._condition:
             self._failed_in_a_row += 1
             self._failures += 1

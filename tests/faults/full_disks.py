@@ -17,7 +17,7 @@ from tests.faults.trial import Trial, chance, without_repetitions
 KIND = "full disk"
 _SIZE = 6 << 20  # bytes of the disk: several times what a run and its store take
 _LEFT = 20_000  # bytes at the most that are left when it is full: enough for some files, not for all
-_LINES = 3  # that a command may say when it gives up
+_LINES = 4  # that a command may say: of the log, of the store (two), and when it gives up
 
 
 def trial(seed: int, ground: Ground) -> Trial:
