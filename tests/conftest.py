@@ -18,7 +18,7 @@ def mnist_root() -> Path:
 
 @pytest.fixture
 def heard_terminal() -> Iterator[None]:
-    """The end of the terminal is heard, also where the tests were begun with nohup: what they begin would inherit it."""
+    """The end of the terminal is heard, also in tests begun with nohup: what they begin would inherit that."""
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     signal.signal(signal.SIGHUP, before)
