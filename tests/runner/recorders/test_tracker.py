@@ -40,6 +40,20 @@ def test_run_begins_with_its_name_tags_and_params(made: Tracker, client: MlflowC
     assert run.data.params == {"model.channels": "[8, 16]", "seed": "0"}
 
 
+def test_database_that_fails_is_an_error_and_no_page_on_the_terminal(
+    made: Tracker, store_uri: str, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    made.open()
+    with closing(sqlite3.connect(store_uri.removeprefix("sqlite:///"))) as store:
+        store.execute("ALTER TABLE runs RENAME TO lost")
+        store.commit()
+    capfd.readouterr()
+    with pytest.raises(TrackerError, match="^tracking.uri=sqlite"):
+        made.create("a name", tags={}, begun_ms=1000)
+    assert capfd.readouterr().err == ""
+    assert caplog.messages == []
+
+
 def test_new_database_writes_ahead_and_one_that_is_there_keeps_its_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
