@@ -48,7 +48,7 @@ def test_database_that_fails_is_an_error_and_no_page_on_the_terminal(
         store.execute("ALTER TABLE runs RENAME TO lost")
         store.commit()
     capfd.readouterr()
-    with pytest.raises(TrackerError, match="^tracking.uri=sqlite"):
+    with pytest.raises(TrackerError, match=r"^tracking\.uri=sqlite"):
         made.create("a name", tags={}, begun_ms=1000)
     assert capfd.readouterr().err == ""
     assert caplog.messages == []
