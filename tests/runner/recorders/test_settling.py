@@ -78,7 +78,10 @@ def test_what_a_store_missed_is_uploaded_once(outputs: Path, store: Store) -> No
     assert store.calls == before
 
 
-def test_runs_of_a_sweep_that_was_never_shown_become_its_children(outputs: Path, store: Store) -> None:
+def test_runs_of_a_sweep_that_was_never_shown_become_its_children(
+    outputs: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("experiments.recorders.uploader._PARENT_PATIENCE", 1)  # nobody shows the sweep meanwhile
     store.down = True
     killed(run_folder(outputs, SWEEP, "sweeps"), epochs=0)
     ended(run_folder(outputs), part=SweepPart(SWEEP, "seed=0"))
@@ -89,7 +92,10 @@ def test_runs_of_a_sweep_that_was_never_shown_become_its_children(outputs: Path,
     assert states(store) == [("KILLED", "interrupted"), ("FINISHED", "completed")]
 
 
-def test_run_whose_sweep_was_removed_by_hand_is_shown_by_itself(outputs: Path, store: Store) -> None:
+def test_run_whose_sweep_was_removed_by_hand_is_shown_by_itself(
+    outputs: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("experiments.recorders.uploader._PARENT_PATIENCE", 1)  # nobody shows the sweep meanwhile
     store.down = True
     sweep = run_folder(outputs, SWEEP, "sweeps")
     killed(sweep, epochs=0)
