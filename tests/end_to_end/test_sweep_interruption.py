@@ -144,7 +144,8 @@ def test_failing_run_is_recorded_with_its_traceback_and_the_others_go_on(
     folder = outputs / "runs" / run.data.tags["identity"]
     assert "MemoryError" in (folder / "failure.txt").read_text()
     artifacts = {path.name for path in (outputs / "artifacts" / run.info.run_id / "artifacts").iterdir()}
-    assert artifacts == {"config.yaml", "environment.json", "failure.txt", "train.log"}
+    described = {"config.yaml", "environment.json", "source.json", "history.jsonl"}
+    assert artifacts - {"source.patch"} == described | {"failure.txt", "train.log"}  # the patch where code was changed
 
 
 def test_sweeps_that_overlap_share_their_runs(outputs: Path, elsewhere: Path, undisturbed: dict[str, str]) -> None:
