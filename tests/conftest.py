@@ -16,9 +16,15 @@ def mnist_root() -> Path:
     return Path(root)
 
 
-@pytest.fixture
-def heard_terminal() -> Iterator[None]:
-    """The end of the terminal is heard, also in tests begun with nohup: what they begin would inherit that."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+@pytest.fixture(scope="session", autouse=True)
+def heard_signals() -> Iterator[None]:
+    """Signals are heard as by a command that a person typed: begun with `nohup`, or by a script with `&`, pytest ignores
+    some of them, and all that the tests begin would inherit that.
+    """
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL, signal.SIGHUP: signal.SIG_DFL}
+    ignored = [number for number in usual if signal.getsignal(number) is signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, usual[number])
     yield
-    signal.signal(signal.SIGHUP, before)
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)

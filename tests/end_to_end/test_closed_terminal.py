@@ -11,8 +11,6 @@ from tests.end_to_end.sweeps import begun, children, family, statuses, tracked_r
 from tests.end_to_end.terminals import on_a_terminal
 from tests.runner.stores import make_store
 
-pytestmark = pytest.mark.usefixtures("heard_terminal")
-
 EPOCHS = 400  # more than come about before the terminal is closed
 
 

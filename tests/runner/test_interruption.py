@@ -14,8 +14,6 @@ import pytest
 from experiments.interruption import INTERRUPTING, listening, undisturbed
 from tests.runner.composed import CHECKOUT
 
-pytestmark = pytest.mark.usefixtures("heard_terminal")
-
 
 def test_signal_takes_effect_at_the_end() -> None:
     done = []

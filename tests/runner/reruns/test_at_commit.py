@@ -182,7 +182,6 @@ with listening():
 """
 
 
-@pytest.mark.usefixtures("heard_terminal")
 @pytest.mark.parametrize(
     "number",
     [signal.SIGINT, *(pytest.param(other, marks=pytest.mark.long) for other in (signal.SIGTERM, signal.SIGHUP))],
