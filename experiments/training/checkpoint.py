@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnn_core import Module, Optimizer, load_state, save_state
+from experiments.interruption import undisturbed
 from experiments.training.loop import Place
 
 _MODEL, _OPTIMIZER = "model/", "optimizer/"
@@ -17,7 +18,8 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 def save_checkpoint(path: Path, model: Module, optimizer: Optimizer, place: Place) -> None:
     """Write the state at a place; the previous checkpoint is replaced in one step."""
-    save_state(path, _numbers(place) | _state(model, optimizer))
+    with undisturbed():  # an archive that is cut off cannot be closed, and would look like a failure of the run
+        save_state(path, _numbers(place) | _state(model, optimizer))
 
 
 def load_checkpoint(path: Path, model: Module, optimizer: Optimizer, *, epochs: int, steps: int) -> Place:

@@ -1,11 +1,14 @@
 """A run that fails or diverges: closed, with what there is to say about it."""
 
+import signal
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cnn_core import load_state
 from experiments.data.dataset import DataError
 from experiments.runs import attempt
 from experiments.runs.execute import execute
@@ -50,6 +53,26 @@ def test_run_is_closed_wherever_it_is_interrupted(
     with pytest.raises(KeyboardInterrupt):
         execute(small_config(outputs))
     assert [run.status for run in store.runs.values()] in ([], ["KILLED"])
+
+
+def test_interruption_amid_a_checkpoint_is_one_at_its_end(
+    outputs: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupted(zipfile._ZipWriteFile):  # type: ignore[name-defined,misc]  # typeshed leaves it out
+        """A part of the file, at whose beginning Ctrl-C comes: the file can then be neither written nor closed."""
+
+        def __init__(self, *arguments: Any) -> None:
+            signal.raise_signal(signal.SIGINT)
+            super().__init__(*arguments)
+
+    monkeypatch.setattr(zipfile, "_ZipWriteFile", Interrupted)
+    config = small_config(outputs)
+    with pytest.raises(KeyboardInterrupt):
+        execute(config)
+    assert (store.only.status, store.only.tags["outcome"]) == ("KILLED", "interrupted")
+    assert not folder_of(config).failure.exists()
+    assert len(rows(config)) == 1
+    assert load_state(folder_of(config).checkpoint)["epoch"] == 1
 
 
 def test_run_without_data_has_failed(outputs: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
