@@ -68,11 +68,12 @@ class Uploader:
             view: of a run that has ended.
             seconds: how long the run took.
         """
+        patience = self._patience(seconds)
         try:
-            failures = self._failures
-            self._wait(lambda: view.is_complete, self._patience(seconds))
-            if not view.is_complete and self._failures == failures:
-                self._warn("is too slow to be waited for")
+            self._wait_for_end(view, patience)
+        except KeyboardInterrupt:  # the run's end is on its way: half of it would show a finished run as RUNNING
+            self._wait_for_end(view, min(patience, _AT_LEAST))
+            raise
         finally:
             view.detach()
             with self._condition:
@@ -111,6 +112,12 @@ class Uploader:
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name=f"upload to {public(self.uri)}", daemon=True)
             self._thread.start()
+
+    def _wait_for_end(self, view: View, patience: float) -> None:
+        failures = self._failures
+        self._wait(lambda: view.is_complete, patience)
+        if not view.is_complete and self._failures == failures:
+            self._warn("is too slow to be waited for")
 
     def _wait(self, done: Callable[[], bool], patience: float) -> None:
         """Wait until something is done, so many seconds at the most, and no longer than until the store fails."""

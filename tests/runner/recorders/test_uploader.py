@@ -3,7 +3,9 @@
 import logging
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -83,3 +85,29 @@ def test_slow_server_is_waited_for_once(outputs: Path, store: Store, monkeypatch
     waited = time.monotonic() - before
     answer.set()
     assert waited == pytest.approx(0.3, abs=0.2)
+
+
+def test_run_whose_end_is_on_its_way_is_shown_as_ended_though_the_wait_is_interrupted(
+    outputs: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploads = uploader(URI, outputs)
+    wait, set_status = uploads._wait, store.set_status
+    waited_again = threading.Event()
+
+    def waits_again(done: Callable[[], bool], patience: float) -> None:
+        waited_again.set()
+        wait(done, patience)
+
+    def interrupted(*_: object) -> None:
+        monkeypatch.setattr(uploads, "_wait", waits_again)
+        raise KeyboardInterrupt
+
+    def slow_set_status(*words: Any) -> None:
+        waited_again.wait(60)
+        set_status(*words)
+
+    store.set_status = slow_set_status  # type: ignore[method-assign]  # one that is not faster than the interruption
+    monkeypatch.setattr(uploads, "_wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        ended(run_folder(outputs))
+    assert store.only.status == "FINISHED"
