@@ -87,13 +87,13 @@ class Uploader:
 
         A command that had nothing to show looks for it only now.
         """
+        with self._condition:
+            self._looking_around |= bool(self._left_alone)
+            self._left_alone = frozenset()
         if self._thread is None and self._looking_around and is_unsettled(self.uri, self._outputs_dir):
             mlflow()
             with self._condition:
                 self._start()
-        with self._condition:
-            self._looking_around |= bool(self._left_alone)
-            self._left_alone = frozenset()
         self._wait(lambda: not (self._looking_around or self._settling), self._patience(seconds))
         self.stop()
 

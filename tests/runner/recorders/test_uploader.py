@@ -11,7 +11,7 @@ import pytest
 
 from experiments.recorders import uploader as module
 from experiments.recorders.mlflow_client import StoreRefusesError
-from experiments.recorders.uploader import uploader
+from experiments.recorders.uploader import Uploader, uploader
 from tests.runner.doubles import Store
 from tests.runner.recorders.folders import IDENTITY, SWEEP, URI, begun, ended, killed, run_folder, tracked
 
@@ -25,6 +25,11 @@ def leave_killed(outputs: Path) -> None:
     module.uploader.cache_clear()
 
 
+def wait_for_end_of_thread(uploads: Uploader) -> None:
+    while uploads._thread is not None:
+        time.sleep(0.001)
+
+
 def test_next_run_settles_what_was_left(outputs: Path, store: Store) -> None:
     leave_killed(outputs)
     ended(run_folder(outputs, IDENTITY))
@@ -32,12 +37,17 @@ def test_next_run_settles_what_was_left(outputs: Path, store: Store) -> None:
     assert sorted(run.status for run in store.runs.values()) == ["FINISHED", "KILLED"]
 
 
-def test_folders_that_the_command_comes_to_are_settled_at_its_end_only(outputs: Path, store: Store) -> None:
+@pytest.mark.parametrize("has_nothing_else", [False, True])
+def test_folders_that_the_command_comes_to_are_settled_at_its_end_only(
+    has_nothing_else: bool, outputs: Path, store: Store
+) -> None:
     leave_killed(outputs)
     uploads = uploader(URI, outputs)
     uploads.leave_alone([run_folder(outputs, SWEEP)])
     ended(run_folder(outputs, IDENTITY))
     assert sorted(run.status for run in store.runs.values()) == ["FINISHED", "RUNNING"]
+    if has_nothing_else:
+        wait_for_end_of_thread(uploads)
     uploads.finish(0)
     assert sorted(run.status for run in store.runs.values()) == ["FINISHED", "KILLED"]
 
