@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.faults import crashes, damages, full_disks, hostile, kills, outages, sweep_kills
+from tests.faults import crashes, damages, full_disks, hostile, interruptions, kills, outages, sweep_kills
 from tests.faults.ground import Ground
 from tests.faults.trial import Trial
 
@@ -31,6 +31,7 @@ KINDS = (
     Kind(kills.KIND, kills.trial, 50, (1, 13)),
     Kind(crashes.KIND, crashes.trial, 140, (9, 42, 75, 116)),  # every write of a run, and some of them twice
     Kind(sweep_kills.KIND, sweep_kills.trial, 6, (2,)),
+    Kind(interruptions.KIND, interruptions.trial, 60, (0, 1)),
     Kind(outages.KIND, outages.trial, 20, (7, 10)),
     Kind(full_disks.KIND, full_disks.trial, 12, (0, 8), full_disks.obstacle),
     Kind(damages.KIND, damages.trial, 110, (0, 1, 5, 37, 107)),
