@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+_INTERRUPTING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 @pytest.fixture(scope="session")
 def mnist_root() -> Path:
@@ -18,13 +20,13 @@ def mnist_root() -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def heard_signals() -> Iterator[None]:
-    """Signals are heard as by a command that a person typed: begun with `nohup`, or by a script with `&`, pytest ignores
-    some of them, and all that the tests begin would inherit that.
+    """Signals are heard as by a command that a person has typed.
+
+    Begun with `nohup`, or by a script with `&`, pytest ignores some, and all that the tests begin would inherit that.
     """
-    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL, signal.SIGHUP: signal.SIG_DFL}
-    ignored = [number for number in usual if signal.getsignal(number) is signal.SIG_IGN]
+    ignored = [number for number in _INTERRUPTING if signal.getsignal(number) is signal.SIG_IGN]
     for number in ignored:
-        signal.signal(number, usual[number])
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     yield
     for number in ignored:
         signal.signal(number, signal.SIG_IGN)

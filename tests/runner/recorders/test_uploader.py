@@ -116,7 +116,7 @@ def test_run_whose_end_is_on_its_way_is_shown_as_ended_though_the_wait_is_interr
         waited_again.wait(60)
         set_status(*words)
 
-    store.set_status = slow_set_status  # type: ignore[method-assign]  # one that is not faster than the interruption
+    monkeypatch.setattr(store, "set_status", slow_set_status)
     monkeypatch.setattr(uploads, "_wait", interrupted)
     with pytest.raises(KeyboardInterrupt):
         ended(run_folder(outputs))
