@@ -137,7 +137,7 @@ def test_threads_never_share_an_array() -> None:
     buffers, barrier, torn = Buffers(), threading.Barrier(4), []
 
     def work(number: int) -> None:
-        barrier.wait(timeout=10)
+        barrier.wait(timeout=60)
         for _ in range(300):
             array = buffers.empty((50,), np.float64)
             array[...] = number

@@ -204,7 +204,7 @@ def test_number_of_threads_holds_until_the_context_ends() -> None:
         def block(_: int) -> None:
             seen.add(threading.get_ident())
             if inside:
-                barrier.wait(timeout=10)
+                barrier.wait(timeout=60)
 
         parallel.for_each(block, [1, 2])
         return len(seen)
@@ -263,7 +263,7 @@ with parallel.threads(2):
 print(len(done))
 """
     root = Path(parallel.__file__).parent.parent  # in a process of its own, which can be ended if it waits for itself
-    run = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True, timeout=10)
+    run = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True, timeout=60)
     assert run.stdout == "12\n"
 
 
@@ -281,7 +281,7 @@ def test_no_block_is_still_running_when_an_error_reaches_the_caller() -> None:
 
     def block(number: int) -> None:
         if number == 0:  # on this thread
-            running.wait(timeout=10)
+            running.wait(timeout=60)
             raise ArithmeticError
         running.set()
         outlived.append(returned.wait(timeout=0.2))
