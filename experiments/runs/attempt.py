@@ -26,7 +26,7 @@ from experiments.recorders.tracked_run import TrackedRun
 from experiments.runs.environment import record_environment
 from experiments.runs.epochs import Epochs
 from experiments.runs.folder import RunFolder
-from experiments.runs.lines import epoch_line, opening_line
+from experiments.runs.lines import epoch_line, opening_line, same_command
 from experiments.runs.showing import Showing
 from experiments.runs.source import record_source
 from experiments.terminal import progress
@@ -229,7 +229,7 @@ class Attempt:
             yield
         except KeyboardInterrupt:
             self._showing.stop("KILLED", "interrupted")
-            _log.warning("interrupted; the same command goes on from the last checkpoint")
+            _log.warning("interrupted; %s goes on from the last checkpoint", same_command(self._config))
             raise
         except BaseException:  # recorded and raised again, whatever it is
             with suppress(OSError):  # the disk may be what failed

@@ -4,8 +4,10 @@ A rerun has one of its own, `<outputs_dir>/reruns/<identity>-<number>/`: what it
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 from experiments.files import read_json, write_json
@@ -100,6 +102,11 @@ class RunFolder:
         return self.path / "rerun.json"
 
     @property
+    def former(self) -> Path:
+        """A folder: what the run had come to that is being repeated; gone when the repetition is finished."""
+        return self.path / "former"
+
+    @property
     def lock(self) -> Path:
         """Held by the process that is at the run."""
         return self.path / "lock"
@@ -116,13 +123,21 @@ class RunFolder:
     def finish(self, result: Mapping[str, Any]) -> None:
         """Write the marker. It vouches for what is needed to believe the result and to use it."""
         write_json(self.finished, sealed(result, (self.config, self.environment, self.history, self.checkpoint)))
+        rmtree(self.former, ignore_errors=True)
 
     def changed(self, summary: Mapping[str, Any]) -> list[str]:
         """The names of the files that are no longer what they were when the run finished with this summary."""
         return changed(summary, self.path)
 
     def clear(self) -> None:
-        """Remove what earlier attempts left; the log goes on."""
+        """Make room for a repetition. What a finished run came to is set aside; the log goes on."""
+        results = (self.history, self.checkpoint)  # the marker is moved first: without it they are a run to go on with
+        if self.finished.exists():
+            rmtree(self.former, ignore_errors=True)
+            self.former.mkdir()
+            for path in (self.finished, *results):
+                with suppress(FileNotFoundError):
+                    path.replace(self.former / path.name)
         shown = (self.environment, self.source, self.patch, self.network, self.learning_curve, self.augmentation)
-        for path in (self.finished, self.history, self.checkpoint, *shown, self.failure):
+        for path in (*results, *shown, self.failure):
             path.unlink(missing_ok=True)

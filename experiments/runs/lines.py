@@ -1,6 +1,7 @@
 """The lines in which a run says what it does."""
 
 from cnn_core import Summary
+from experiments.config.schema import Config
 from experiments.data.dataset import Dataset
 from experiments.runs.folder import RunFolder
 from experiments.training.loop import EpochResult
@@ -23,3 +24,8 @@ def epoch_line(result: EpochResult, epochs: int) -> str:
         f"epoch {result.epoch}/{epochs}  loss {metrics['train/loss']:.4f}  train {metrics['train/accuracy']:.2%}"
         f"{validation}  test {metrics['test/accuracy']:.2%}  {metrics['time/epoch_s']:.1f} s"
     )
+
+
+def same_command(config: Config) -> str:
+    """Which command goes on with what was interrupted: with `force=true` it would begin again."""
+    return "the same command without force=true" if config.force else "the same command"

@@ -49,7 +49,7 @@ def _state(run: Progress) -> str:
         return f"{run.outcome}{accuracy}; will be skipped"
     if run.epochs:
         return f"will go on after epoch {run.epochs} of {run.cell.config.trainer.epochs}"
-    return "new"
+    return "will be repeated" if run.is_repeated else "new"
 
 
 def _duration(forecast: Forecast) -> str:

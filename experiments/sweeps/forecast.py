@@ -23,12 +23,14 @@ class Progress:
         seconds: that each of its epochs took, of those that are recorded.
         outcome: what its marker says, if it is finished.
         final: likewise, its final metrics.
+        is_repeated: whether it is begun again although there is something of it.
     """
 
     cell: Cell
     seconds: Sequence[float]
     outcome: str | None
     final: Mapping[str, float]
+    is_repeated: bool = False
 
     @property
     def epochs(self) -> int:
@@ -48,6 +50,12 @@ def progress_of(cell: Cell) -> Progress:
     return Progress(cell, seconds, marker.get("outcome"), marker.get("final", {}))
 
 
+def _repeated(cell: Cell) -> Progress:
+    """A run that is to be begun again, whatever there is of it."""
+    known = progress_of(cell)
+    return Progress(cell, (), None, {}, is_repeated=bool(known.outcome or known.epochs))
+
+
 class Forecast:
     """How far the runs of a sweep are; `begin` and `end` keep it up to date.
 
@@ -57,9 +65,7 @@ class Forecast:
     """
 
     def __init__(self, cells: Sequence[Cell], config: Config) -> None:
-        self.runs = {
-            cell.identity: Progress(cell, (), None, {}) if cell.config.force else progress_of(cell) for cell in cells
-        }
+        self.runs = {cell.identity: _repeated(cell) if cell.config.force else progress_of(cell) for cell in cells}
         self.rungs = rungs(max(cell.config.trainer.epochs for cell in cells), config.sweep)
         self.workers = config.launcher.n_jobs if isinstance(config.launcher, JoblibConfig) else 1
         self._settings = settings_per_rung(len(by_setting(cells)), len(self.rungs), config.sweep.reduction_factor)
@@ -75,8 +81,9 @@ class Forecast:
         """Say how many runs there are, and how far they are."""
         finished = sum(run.outcome is not None for run in self.runs.values())
         begun = sum(run.outcome is None and run.epochs > 0 for run in self.runs.values())
-        new = len(self.runs) - finished - begun
-        parts = [(finished, "finished"), (begun, "begun"), (new, "new")]
+        repeated = sum(run.is_repeated for run in self.runs.values())
+        new = len(self.runs) - finished - begun - repeated
+        parts = [(finished, "finished"), (begun, "begun"), (repeated, "to be repeated"), (new, "new")]
         runs = "1 run" if len(self.runs) == 1 else f"{len(self.runs)} runs"
         return ", ".join([runs, *(f"{count} {what}" for count, what in parts if count)])
 

@@ -24,6 +24,7 @@ from experiments.recorders.store import DESCRIPTION, SWEEP_SIZE
 from experiments.recorders.tracked_run import SweepPart, TrackedRun
 from experiments.recorders.uploader import uploader
 from experiments.runs.folder import RunFolder
+from experiments.runs.lines import same_command
 from experiments.runs.report import open_command
 from experiments.sweeps.display import Display
 from experiments.sweeps.dry_run import print_plan
@@ -101,7 +102,7 @@ class _Sweep:
             status = "FAILED" if self._failed else "FINISHED"
         except KeyboardInterrupt:
             status = "KILLED"
-            _log.warning("the sweep was interrupted; the same command goes on with it")
+            _log.warning("the sweep was interrupted; %s goes on with it", same_command(self._config))
             raise
         finally:
             self._close(status)

@@ -247,6 +247,47 @@ def test_force_repeats_a_finished_run(outputs: Path, store: Store) -> None:
     assert len(rows(config)) == 2
 
 
+def test_result_that_is_being_repeated_is_kept_until_there_is_the_new_one(
+    outputs: Path, store: Store, stop_after: Stop, caplog: pytest.LogCaptureFixture
+) -> None:
+    config, forced = small_config(outputs), small_config(outputs, force=True)
+    execute(config)
+    folder = folder_of(config)
+    names = ("finished.json", "history.jsonl", "checkpoint.npz")
+    before = {name: (folder.path / name).read_bytes() for name in names}
+    for epochs in (1, 0):  # the second begins where nothing is finished
+        interrupted(forced, stop_after, epochs)
+        assert {path.name: path.read_bytes() for path in folder.former.iterdir()} == before
+    assert "the same command without force=true goes on" in caplog.text
+    execute(config)
+    assert not folder.former.exists()
+    assert digest_of(config) == json.loads(before["finished.json"])["weights.sha256"]
+    assert store.runs.popitem()[1].status == "FINISHED"
+
+
+def test_run_whose_repetition_was_killed_before_it_began_is_finished_at_once(
+    outputs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = small_config(outputs)
+    first = execute(config)
+    moved: list[str] = []
+    replace = Path.replace
+
+    def killed_after_one(path: Path, target: Path) -> Path:
+        if moved:
+            raise RuntimeError("killed")
+        moved.append(path.name)
+        return replace(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", killed_after_one)
+        with pytest.raises(RuntimeError, match="killed"):
+            folder_of(config).clear()
+    assert moved == ["finished.json"]
+    assert execute(config) == first
+    assert epochs_trained(config) == 2
+
+
 def test_key_without_effect_finds_the_same_run(outputs: Path) -> None:
     config = small_config(outputs)
     execute(config)

@@ -30,6 +30,16 @@ def test_each_run_is_a_row_with_its_state(tmp_path: Path, capsys: pytest.Capture
     assert "about 2:32 of training left" in out  # 3 epochs of 30 s, 4 of the mean of 30 and 1 s
 
 
+def test_finished_run_that_is_forced_will_be_repeated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cells = rates(tmp_path, 0.1, 0.2, force=True, trainer__epochs=4)
+    record(cells[0], 0.5, 0.6, 0.7, 0.8)
+    finish(cells[0], test__accuracy=0.8)
+    print_plan(cells)
+    out = capsys.readouterr().out
+    assert "will be repeated" in row(out, cells[0].identity)
+    assert row(out, cells[1].identity).split()[-1] == "new"
+
+
 def test_time_is_not_guessed_while_nothing_is_known(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     print_plan(rates(tmp_path, 0.1, 0.2))
     assert "time left: unknown until an epoch is on record" in capsys.readouterr().out

@@ -39,12 +39,12 @@ def test_finished_runs_take_no_more_time_whatever_their_epochs(tmp_path: Path) -
     assert Forecast(cells, cells[0].config).seconds_left() == pytest.approx(4 * 2.0)
 
 
-def test_runs_to_be_repeated_are_new(tmp_path: Path) -> None:
+def test_runs_to_be_repeated_have_everything_before_them(tmp_path: Path) -> None:
     cells = rates(tmp_path, 0.1, 0.2, force=True, **EPOCHS)
     record(cells[0], 0.5, seconds=2.0)
     finish(cells[0])
     forecast = Forecast(cells, cells[0].config)
-    assert forecast.counts() == "2 runs, 2 new"
+    assert forecast.counts() == "2 runs, 1 to be repeated, 1 new"
     assert forecast.seconds_left() is None
 
 
