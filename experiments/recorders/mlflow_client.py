@@ -81,6 +81,7 @@ def _create_database(path: Path) -> None:
     each other. The processes of such a database must be on one machine; those of several share a tracking server.
     """
     _remove_drafts(path)
+    _remove_what_was_beside(path)
     try:
         with replaced(path) as draft:
             with contextlib.closing(sqlite3.connect(draft)) as database:
@@ -97,6 +98,12 @@ def _make_tables(path: Path) -> None:
         databases._safe_initialize_tables(engine)
     finally:
         engine.dispose()  # what was written ahead is in the file itself then
+
+
+def _remove_what_was_beside(path: Path) -> None:
+    """Remove what a database that was deleted has left: SQLite would write it into the new one, and break it."""
+    for suffix in ("-wal", "-shm", "-journal"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
 def _remove_drafts(path: Path) -> None:

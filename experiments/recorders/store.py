@@ -114,7 +114,7 @@ class Store:
     def interrupt(self, run_id: str) -> None:
         """Close a run that nobody works at any more."""
         with translated(self.uri):
-            self.client.set_tag(run_id, "outcome", "interrupted")
+            self.client.set_tag(run_id, "outcome", "interrupted", synchronous=True)
             self.client.set_terminated(run_id, "KILLED")
 
     def file(self, run_id: str, name: str) -> bytes | None:

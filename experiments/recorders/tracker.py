@@ -98,6 +98,7 @@ class Tracker:
                     metrics[call * _METRICS : (call + 1) * _METRICS],
                     texts[call * _PARAMS : (call + 1) * _PARAMS],
                     marks[call * _PARAMS : (call + 1) * _PARAMS],
+                    synchronous=True,  # else MLFLOW_ENABLE_ASYNC_LOGGING would have what fails look like done
                 )
 
     def log_file(self, run_id: str, file: Path) -> None:

@@ -85,3 +85,22 @@ def test_database_whose_tables_were_not_all_made_never_was(tmp_path: Path, monke
     assert {path.name.partition(".db")[2] for path in tmp_path.iterdir()} <= {"", ".lock", "-wal", "-shm"}
     with closing(sqlite3.connect(database)) as opened:
         assert opened.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_new_database_has_nothing_of_a_deleted_one_whose_process_was_killed(
+    made: Tracker, store_uri: str, tmp_path: Path
+) -> None:
+    database = Path(store_uri.removeprefix("sqlite:///"))
+    made.create("old", tags={}, begun_ms=1000)
+    with closing(sqlite3.connect(database)) as opened:
+        opened.execute("UPDATE runs SET name = 'older'")
+        opened.commit()
+        left = database.with_name("mlflow.db-wal").read_bytes()  # what is written ahead, and in no other file yet
+    assert left
+    for path in tmp_path.glob("mlflow.db*"):
+        path.unlink()
+    (tmp_path / "new.db-wal").write_bytes(left)
+    (tmp_path / "new.db-shm").touch()
+    assert list(Store(f"sqlite:///{tmp_path}/new.db").search("")) == []
+    with closing(sqlite3.connect(tmp_path / "new.db")) as opened:
+        assert opened.execute("PRAGMA integrity_check").fetchone() == ("ok",)

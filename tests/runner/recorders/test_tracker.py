@@ -54,6 +54,18 @@ def test_database_that_fails_is_an_error_and_no_page_on_the_terminal(
     assert caplog.messages == []
 
 
+def test_what_cannot_be_logged_is_an_error_though_mlflow_is_told_to_log_later(
+    made: Tracker, store_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_ENABLE_ASYNC_LOGGING", "true")
+    run_id = made.create("a name", tags={}, begun_ms=1000)
+    with closing(sqlite3.connect(store_uri.removeprefix("sqlite:///"))) as store:
+        store.execute("ALTER TABLE metrics RENAME TO lost")
+        store.commit()
+    with pytest.raises(TrackerError, match=r"^tracking\.uri=sqlite"):
+        log_rows(made, run_id, ROWS)
+
+
 def test_new_database_writes_ahead_and_one_that_is_there_keeps_its_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
