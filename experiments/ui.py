@@ -10,8 +10,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -19,6 +19,7 @@ import requests
 
 from experiments.command_line import carried_out, parser, tracking_uri
 from experiments.errors import UserError
+from experiments.interruption import undisturbed
 from experiments.recorders.links import links, server_address
 from experiments.recorders.mlflow_client import SETTINGS
 from experiments.recorders.settling import settle_pending
@@ -31,6 +32,7 @@ _EVERYWHERE = ("0.0.0.0", "::")  # a question, not a wish
 # How the server listens is said on its command line; variables that say it as well are kept from it.
 _SAY_HOW = ("MLFLOW_", "_MLFLOW_", "UVICORN_", "GUNICORN_")
 _SAY_WHERE_FILES_ARE = ("MLFLOW_S3_", "MLFLOW_SQLALCHEMYSTORE_")
+_END_PATIENCE = 10.0  # seconds for it to end what it is at
 _PATIENCE = 300.0  # seconds for the server to answer; a busy machine may take more than one minute
 
 
@@ -62,24 +64,40 @@ def _serve(uri: str, outputs_dir: Path, host: str, port: int) -> None:
     if not _is_loopback(host):
         stderr.print(f"--host {host}: whoever reaches this machine there can read, change and delete all runs",
                      style="yellow", markup=False, highlight=False)  # fmt: skip
-    with tempfile.NamedTemporaryFile("w", prefix="mlflow-ui-", suffix=".log", delete=False) as sink:
-        log = Path(sink.name)
-        # A session of its own, so that the workers of the server can be ended with it.
-        server = subprocess.Popen(
-            _command(host, port), env=_environment(uri), stdout=sink, stderr=sink, start_new_session=True
-        )
-    try:
+    with _server(host, port, uri) as (server, log), suppress(KeyboardInterrupt):  # the way to end it
         _await(f"http://{_LOOPBACK if host in _EVERYWHERE else _in_url(host)}:{port}", server, log)
         address = f"http://{socket.gethostname() if host in _EVERYWHERE else _in_url(host)}:{port}"
         _print_links(address, pages)
         stderr.print("Ctrl-C ends the server.", highlight=False)
         raise UserError(f"MLflow's server ended with exit code {server.wait()}; see {log}")
-    except KeyboardInterrupt:
-        pass  # the way to end it
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(server.pid, signal.SIGTERM)
-        server.wait()
+
+
+@contextmanager
+def _server(host: str, port: int, uri: str) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    """MLflow's server and its log; at the end, whichever and however often that is asked for, it is gone."""
+    with tempfile.NamedTemporaryFile("w", prefix="mlflow-ui-", suffix=".log", delete=False) as sink:
+        command, variables = _command(host, port), _environment(uri)
+        server = None
+        try:
+            with undisturbed():
+                # A session of its own, so that the workers of the server can be ended with it.
+                server = subprocess.Popen(command, env=variables, stdout=sink, stderr=sink, start_new_session=True)
+            yield server, Path(sink.name)
+        finally:
+            if server is not None:
+                with undisturbed():
+                    _end(server)
+
+
+def _end(server: subprocess.Popen[bytes]) -> None:
+    """End the server and its workers, in order if they will."""
+    with suppress(ProcessLookupError):
+        os.killpg(server.pid, signal.SIGTERM)
+        try:
+            server.wait(_END_PATIENCE)
+        except subprocess.TimeoutExpired:
+            os.killpg(server.pid, signal.SIGKILL)
+    server.wait()
 
 
 def _command(host: str, port: int) -> Sequence[str]:
@@ -132,7 +150,7 @@ def _refuse_taken(host: str, port: int) -> None:
             raise UserError(f"--port {port}: {error}; choose another, e.g. --port {port + 1}") from error
 
 
-def _await(address: str, server: "subprocess.Popen[bytes]", log: Path) -> None:
+def _await(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
     begun = time.monotonic()
     while time.monotonic() - begun < _PATIENCE:
         if server.poll() is not None:

@@ -1,7 +1,9 @@
 """`python -m experiments.ui`: everything but the server itself, which `tests.end_to_end` starts."""
 
+import os
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from experiments import ui
+from experiments.interruption import INTERRUPTED
 from experiments.recorders.mlflow_client import TrackerError
 from experiments.recorders.store import Store
 
@@ -222,3 +225,27 @@ def test_help_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
         ui.main(["--help"])
     assert end.value.code == 0
     assert "example: python -m experiments.ui " in capsys.readouterr().out
+
+
+def test_server_is_gone_though_it_will_not_end_and_the_command_is_interrupted_again(
+    outputs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    servers: list[subprocess.Popen[bytes]] = []
+    kill = os.killpg
+
+    def interrupted_while_waiting(_address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+        servers.append(process)
+        while not log.read_text():  # it has not heard yet that it is not to listen
+            assert process.poll() is None
+        raise KeyboardInterrupt
+
+    def interrupted_again(group: int, number: int) -> None:
+        signal.raise_signal(signal.SIGTERM)
+        kill(group, number)
+
+    server(monkeypatch, "import signal; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); signal.pause()")
+    monkeypatch.setattr(ui, "_await", interrupted_while_waiting)
+    monkeypatch.setattr(ui, "_END_PATIENCE", 0.1)
+    monkeypatch.setattr(os, "killpg", interrupted_again)
+    assert ui.main(["--port", str(free_port()), "--outputs-dir", str(outputs)]) == INTERRUPTED
+    assert [process.poll() for process in servers] == [-signal.SIGKILL]
