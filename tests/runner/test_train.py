@@ -121,7 +121,7 @@ def test_run_goes_on_without_its_server_and_is_uploaded_later_once(
     assert code == 0
     assert "MLflow run" not in out
     assert err.count(f"tracking.uri={nowhere}: cannot be reached: Connection refused") == 1
-    assert "Nothing is lost: the next command uploads what is missing there" in err
+    assert "Nothing is lost: the next command that tracks there uploads the rest" in err
     folder = only_run(outputs)
 
     for _ in range(2):
