@@ -98,7 +98,7 @@ class Attempt:
             **facts,
         }
         if outcome == PAUSED:
-            self._showing.stop("KILLED", "interrupted")
+            self._showing.stop("KILLED", "interrupted", rows)
         else:
             draw_learning_curve(rows, f"run {self._folder.identity} ({outcome})", self._folder.learning_curve)
             self._showing.finish(rows, result)
@@ -182,10 +182,8 @@ class Attempt:
 
     def _record(self, result: EpochResult, model: Module, optimizer: Optimizer) -> None:
         row = Row(result.epoch, result.metrics, round(time.time() * 1000), weights_digest(model))
-        is_new = self._epochs.add(row)
+        self._epochs.add(row)
         save_checkpoint(self._folder.checkpoint, model, optimizer, Place(result.epoch))
-        if is_new:
-            self._tracked.row(row)
 
     def _watch(self, plan: Plan, dataset: Dataset) -> Watch:
         """Shows how far an epoch is."""
@@ -228,11 +226,11 @@ class Attempt:
         try:
             yield
         except KeyboardInterrupt:
-            self._showing.stop("KILLED", "interrupted")
+            self._showing.stop("KILLED", "interrupted", self._epochs.recorded())
             _log.warning("interrupted; %s goes on from the last checkpoint", same_command(self._config))
             raise
         except BaseException:  # recorded and raised again, whatever it is
             with suppress(OSError):  # the disk may be what failed
                 write_whole(self._folder.failure, traceback.format_exc())
-            self._showing.stop("FAILED", "failed")
+            self._showing.stop("FAILED", "failed", self._epochs.recorded())
             raise

@@ -7,6 +7,7 @@ out as they were; then their rows stay, and no store gets a step twice. If one d
 import logging
 
 from experiments.config.schema import Config
+from experiments.interruption import undisturbed
 from experiments.recorders.history import History, Row, difference
 from experiments.recorders.tracked_run import TrackedRun
 from experiments.runs.folder import RunFolder
@@ -39,19 +40,20 @@ class Epochs:
         """Go on after an epoch that is written."""
         self.rows = self.written[:epochs]
 
-    def add(self, row: Row) -> bool:
-        """Record the next epoch; False if it is written already, and came out the same."""
+    def add(self, row: Row) -> None:
+        """Record the next epoch and show it, unless it is written already and came out the same."""
         written = self.written[len(self.rows)] if len(self.rows) < len(self.written) else None
         if written is not None:
             other = difference(written, row)
             if other is None:
                 self.rows.append(written)
-                return False
+                return
             self._forget_rest(f"epoch {row.epoch} came out differently: {other}")
-        self._history.append(row)
-        self.written.append(row)
-        self.rows.append(row)
-        return True
+        with undisturbed():  # what is written is shown: nobody compares the two once the run is closed
+            self._history.append(row)
+            self.written.append(row)
+            self.rows.append(row)
+            self._tracked.row(row)
 
     def end(self, outcome: str) -> None:
         """Say that no epoch follows."""

@@ -45,10 +45,10 @@ class Showing:
         """Show what was learned of the run."""
         self._tracked.tag({key: str(value) for key, value in tags.items()})
 
-    def stop(self, status: Status, outcome: str) -> None:
-        """Show that it ended before its time; also where it had not begun to be shown."""
+    def stop(self, status: Status, outcome: str, rows: Sequence[Row]) -> None:
+        """Show that it ended before its time, with the rows it has; also where it had not begun to be shown."""
         if not self._tracked.is_begun:
-            self.begin([])
+            self.begin(rows)
         files = [self._folder.environment, self._folder.failure, self._folder.history, self._folder.log]
         self._tracked.end(status, {"outcome": outcome}, {}, files)
 

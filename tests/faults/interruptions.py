@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tests.faults import job
-from tests.faults.evidence import left_drafts, left_open, run_folder, stored_runs
+from tests.faults.evidence import epochs_recorded, left_drafts, left_open, run_folder, stored_runs
 from tests.faults.evidence import lost as lost_of
 from tests.faults.ground import Ground
 from tests.faults.kills import came_to_an_end
@@ -39,6 +39,8 @@ def trial(seed: int, ground: Ground) -> Trial:
     lost += came_to_an_end(again)
     if not lost:
         lost += lost_of(outputs, ground.undisturbed().result)
+        shown = stored_runs(outputs / "mlflow.db", run_folder(outputs).name, "cnn")
+        lost += [f"it is shown {len(shown)} times"] * (len(shown) > 1)
     said = " and ".join(number.name for number in numbers)
     done = f"{said} {moment:.0%} of a run's time after it had begun"
     return Trial("SIGINT, SIGTERM or SIGHUP", seed, done, without_repetitions(lost), command.err + again.err)
@@ -54,11 +56,12 @@ def _not_closed(outputs: Path, code: int, said: str) -> list[str]:
         "there is a traceback": "Traceback" in said,
         "failure.txt speaks of an interruption": (folder / "failure.txt").exists(),
     }
-    stored = stored_runs(outputs / "mlflow.db", folder.name, "cnn")
-    ends = [(run.status, run.tags.get("outcome")) for run in stored]
     lost = [what for what, is_so in wrong.items() if is_so] + left_open(outputs / "mlflow.db") + left_drafts(outputs)
-    return lost + [f"it is shown as {end}" for end in ends if end not in _ends(is_finished=is_finished)]
-
-
-def _ends(*, is_finished: bool) -> list[tuple[str, str]]:
-    return [("FINISHED", "completed")] if is_finished else [("KILLED", "interrupted")]
+    for run in stored_runs(outputs / "mlflow.db", folder.name, "cnn"):
+        end = run.status, run.tags.get("outcome")
+        if end != (("FINISHED", "completed") if is_finished else ("KILLED", "interrupted")):
+            lost.append(f"it is shown as {end}")
+        shown, written = sorted(step for key, step in run.metrics if key == "train/loss"), epochs_recorded(outputs)
+        if shown != list(range(1, written + 1)):
+            lost.append(f"epochs {shown} of {written} are shown")
+    return lost

@@ -15,7 +15,7 @@ from experiments.runs.execute import execute
 from experiments.training.loop import DivergedError, train
 from tests.runner.configs import small_config
 from tests.runner.doubles import Store
-from tests.runner.runs.folders import Stop, folder_of, rows
+from tests.runner.runs.folders import Stop, folder_of, interrupted, rows
 
 pytestmark = pytest.mark.usefixtures("store", "picture")
 
@@ -72,7 +72,26 @@ def test_interruption_amid_a_checkpoint_is_one_at_its_end(
     assert (store.only.status, store.only.tags["outcome"]) == ("KILLED", "interrupted")
     assert not folder_of(config).failure.exists()
     assert len(rows(config)) == 1
+    assert [step for step, _ in store.only.values("train/loss")] == [1]  # nobody would look for it afterwards
     assert load_state(folder_of(config).checkpoint)["epoch"] == 1
+
+
+def test_run_that_is_interrupted_before_it_has_gone_on_is_shown_as_before(
+    outputs: Path, store: Store, stop_after: Stop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    config = small_config(outputs)
+    interrupted(config, stop_after, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(attempt, "record_source", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            execute(config)
+    assert [step for step, _ in store.only.values("train/loss")] == [1]
+    assert store.only.status == "KILLED"
+    assert execute(config).outcome == "completed"
+    assert [step for step, _ in store.only.values("train/loss")] == [1, 2]
 
 
 def test_run_without_data_has_failed(outputs: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
