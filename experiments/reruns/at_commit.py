@@ -66,7 +66,9 @@ def _changed(patch: bytes) -> list[str]:
     if not patch:
         return []
     try:
-        listed = git("apply", "--numstat", "-z", "-", cwd=checkout(), given=patch).split(b"\0")[:-1]
+        listed = git("apply", "--numstat", "--whitespace=nowarn", "-z", "-", cwd=checkout(), given=patch).split(b"\0")[
+            :-1
+        ]
     except GitError as error:
         raise UserError(f"the recorded patch is none that git can read: {error}") from error
     names = [os.fsdecode(line.split(b"\t", 2)[2]) for line in listed]

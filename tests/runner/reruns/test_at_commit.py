@@ -74,6 +74,13 @@ def test_code_of_then_is_run_and_its_exit_code_is_the_answer(
     assert capsys.readouterr().err == f"running code from the record: commit {str(then.source.commit)[:12]}\n"
 
 
+def test_patch_is_applied_whatever_a_person_thinks_of_white_space(checkout: Path, tmp_path: Path) -> None:
+    git(checkout, "config", "apply.whitespace", "error")
+    (checkout / "cnn_core" / "a.py").write_text("at the end of this line are two  \n")
+    assert run(recorded(checkout)) == 7
+    assert "at the end of this line are two  \n" in (tmp_path / "said").read_text()
+
+
 def test_password_of_the_server_is_on_no_command_line(checkout: Path, tmp_path: Path) -> None:
     assert run_at_commit(recorded(checkout), Path("/outputs"), "http://user:secret@127.0.0.1:9", None) == 7
     said = (tmp_path / "said").read_text()
