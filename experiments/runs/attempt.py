@@ -67,7 +67,7 @@ class Attempt:
             rows = self._epochs.recorded()
             return {"outcome": PAUSED, "final": rows[-1].metrics | best(rows), "stopped_early": None}
         write_whole(self._folder.config, yaml.safe_dump(self._showing.config(), sort_keys=False))
-        record_environment(self._folder.environment, self._config)
+        record_environment(self._folder.environment, self._config, self.epochs())
         record_source(self._folder)
         self._folder.failure.unlink(missing_ok=True)
         with self._closed_if_stopped():

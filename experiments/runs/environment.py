@@ -3,6 +3,7 @@
 It names no host, user or path. A new fact is a new key of `environment`; `experiments.comparison` shows it by itself.
 """
 
+import logging
 import platform
 from functools import cache
 from importlib.metadata import distributions
@@ -13,18 +14,31 @@ import joblib
 import numpy as np
 from threadpoolctl import threadpool_info
 
+from experiments.config.leaves import leaves
 from experiments.config.schema import Config
-from experiments.files import write_json
+from experiments.files import read_json, write_json
 from experiments.runs.identity import code_digest
 from experiments.training.arithmetic import arithmetic, thread_count
 
+_log = logging.getLogger(__name__)
+
+_UNTIL = "until epoch "  # of a key: how the epochs to this one were computed, where that was otherwise
+_SAID = 3  # differences in a line
 _CPUINFO = Path("/proc/cpuinfo")
 _BLAS = {"internal_api": "library", "version": "version", "architecture": "architecture", "num_threads": "threads"}
 
 
-def record_environment(path: Path, config: Config) -> None:
-    """Write the surroundings of a run to a file."""
-    write_json(path, environment(config))
+def record_environment(path: Path, config: Config, epochs: int = 0) -> None:
+    """Write the surroundings of a run to a file, and what was otherwise for the epochs that it has already."""
+    now, then = environment(config), read_json(path) or {}
+    earlier = {key: value for key, value in then.items() if key.startswith(_UNTIL)} if epochs else {}
+    known, new = leaves(then), leaves(now)
+    apart = {key: value for key, value in known.items() if _may_decide(key) and new.get(key) != value}
+    if epochs and apart:
+        earlier[f"{_UNTIL}{epochs}"] = apart
+        said = ", ".join(f"{key} {value}" for key, value in list(apart.items())[:_SAID])
+        _log.warning("until epoch %d the run was computed otherwise (%s), see %s", epochs, said, path)
+    write_json(path, {**now, **earlier})
 
 
 def environment(config: Config) -> dict[str, Any]:
@@ -32,7 +46,8 @@ def environment(config: Config) -> dict[str, Any]:
 
     Returns:
         `python`, `numpy`; `blas`, as it is while the run computes (`library`, `version`, `architecture` of its
-        kernels, `threads`); `cpu` (`model`, `cores` this process may use); `system`, `threads` of the trainer,
+        kernels, `threads`); `simd`, the extensions that NumPy uses; `cpu` (`model`, `cores` this process may use);
+        `system`, `threads` of the trainer,
         `code.sha256`; and of all installed `packages` the versions.
     """
     with arithmetic(config):
@@ -41,6 +56,7 @@ def environment(config: Config) -> dict[str, Any]:
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "numpy": np.__version__,
         "blas": blas,
+        "simd": _simd(),
         "cpu": {"model": _cpu(), "cores": joblib.cpu_count()},
         "system": platform.platform(),
         "threads": thread_count(config),
@@ -54,6 +70,17 @@ def _blas() -> dict[str, Any]:
     libraries = [library for library in threadpool_info() if library["user_api"] == "blas"]
     libraries.sort(key=lambda library: "numpy" not in library["filepath"])
     return {name: library.get(key) for library in libraries[:1] for key, name in _BLAS.items()}
+
+
+def _may_decide(key: str) -> bool:
+    """Whether a fact may change a bit of what follows."""
+    return key not in ("threads", "cpu.cores") and not key.startswith(_UNTIL)
+
+
+def _simd() -> str:
+    """The vector instructions of NumPy's own loops: they decide how sums are rounded."""
+    extensions = np.show_config(mode="dicts")["SIMD Extensions"]
+    return " ".join([*extensions["baseline"], *extensions.get("found", [])])
 
 
 @cache

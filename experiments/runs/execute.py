@@ -51,7 +51,7 @@ class Rerun:
     Args:
         of: the MLflow run it repeats, or its identity where no store shows it.
         number: of its folder.
-        conclude: called with the folder once it has come to its end; returns tags that say what that shows.
+        conclude: called with the folder once it has come to its end here; returns tags that say what that shows.
     """
 
     of: str
@@ -103,7 +103,7 @@ def execute(
             else:
                 _log.info("run %s is already finished; force=true repeats it", folder.identity)
                 attempt.show(summary)
-            if rerun:
+            if rerun and not was_finished:  # else what there is was computed by another
                 tracked.attach(rerun.conclude(folder), [folder.verdict])
     return RunResult(
         folder=folder,

@@ -5,6 +5,8 @@ import json
 import os
 import platform
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -16,8 +18,9 @@ import pytest
 import yaml
 
 from experiments.config.schema import JoblibConfig
-from experiments.runs.environment import environment
+from experiments.runs.environment import environment, record_environment
 from experiments.runs.identity import code_digest
+from tests.runner.composed import CHECKOUT
 from tests.runner.configs import small_config
 
 
@@ -54,6 +57,35 @@ def test_blas_is_numpys_and_is_pinned_to_one_thread(tmp_path: Path) -> None:
 )
 def test_threads_are_those_in_force(changes: dict[str, object], threads: int, tmp_path: Path) -> None:
     assert environment(small_config(tmp_path, **changes))["threads"] == threads
+
+
+def test_vector_instructions_are_those_that_numpy_may_use() -> None:
+    code = (
+        "from pathlib import Path; from experiments.runs.environment import environment;"
+        "from tests.runner.configs import small_config; print(environment(small_config(Path('/tmp')))['simd'])"
+    )
+    found = np.show_config(mode="dicts")["SIMD Extensions"]
+    every = [*found["baseline"], *found["found"]]
+    for disabled in ("", *found["found"][-1:]):
+        variables = {**os.environ, "PYTHONPATH": str(CHECKOUT), "NPY_DISABLE_CPU_FEATURES": disabled}
+        said = subprocess.run([sys.executable, "-c", code], env=variables, check=True, capture_output=True, text=True)
+        assert said.stdout.split() == [name for name in every if name != disabled]
+
+
+def test_what_was_otherwise_for_earlier_epochs_is_kept(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path, config = tmp_path / "environment.json", small_config(tmp_path)
+    record_environment(path, config)
+    now = json.loads(path.read_text())
+    path.write_text(json.dumps({**now, "numpy": "1.0", "threads": 99}))
+    record_environment(path, config, epochs=3)
+    assert json.loads(path.read_text()) == {**now, "until epoch 3": {"numpy": "1.0"}}
+    assert [record.getMessage() for record in caplog.records] == [
+        f"until epoch 3 the run was computed otherwise (numpy 1.0), see {path}"
+    ]
+    record_environment(path, config, epochs=5)
+    assert json.loads(path.read_text()) == {**now, "until epoch 3": {"numpy": "1.0"}}
+    record_environment(path, config)  # it begins anew
+    assert json.loads(path.read_text()) == now
 
 
 def test_processor_is_named(tmp_path: Path) -> None:
