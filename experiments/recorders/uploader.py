@@ -223,7 +223,9 @@ class Uploader:
         """Say once in a process that something is missing for now."""
         if not self._warned:
             self._warned = True
-            kept = "Nothing is lost: the next command that tracks there uploads the rest, or python -m experiments.sync."
+            kept = (
+                "Nothing is lost: the next command that tracks there uploads the rest, or python -m experiments.sync."
+            )
             _log.warning("tracking.uri=%s: %s\n%s", public(self.uri), reason, kept)
 
 
