@@ -3,8 +3,10 @@
 import time
 from collections.abc import Mapping
 from itertools import count
-from os.path import exists
+from os.path import exists, expanduser
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from experiments.comparison.run_record import as_texts, record_in_folder
 from experiments.config.recorded import recorded_config
@@ -49,10 +51,11 @@ def run_again(original: Original, outputs_dir: Path, uri: str, tolerance: float 
         write_json(folder.verdict, {"of": of, **verdicts[0].facts()})
         return {"rerun.result": verdicts[0].result}
 
-    rerun = Rerun(of, _number(config, of), conclude)
     epochs = None if original.ended else len(original.record.history)
     begun = time.monotonic()
-    result = execute(config, name=f"rerun of {original.record.identity}", rerun=rerun, pause_after=epochs)
+    while not verdicts:  # at once but where another process has taken up the same stopped rerun, and finished it
+        rerun = Rerun(of, _number(config, of), conclude)
+        result = execute(config, name=f"rerun of {original.record.identity}", rerun=rerun, pause_after=epochs)
     uploader(uri, outputs_dir).finish(time.monotonic() - begun)
     _say(verdict_lines(verdicts[0], changed))
     _say(closing(result))
@@ -64,7 +67,7 @@ def data_root(data: DataConfig, outputs_dir: Path) -> str:
 
     Missing files are downloaded: a record does not say where to.
     """
-    source, root = _SOURCES.get(data.name), Path(data.root).expanduser()
+    source, root = _SOURCES.get(data.name), Path(expanduser(data.root))  # a home that is not here stays as it is
     if source is not None:
         names = [name for file in source.files for name in file.variants]
         if any(exists(folder / name) for folder in (root / source.name, root) for name in names):
@@ -83,14 +86,28 @@ def _refuse_other_data(original: Original, config: Config) -> None:
 
 
 def _number(config: Config, of: str) -> int:
-    """The first number that is free, or whose rerun is of the same run and has come to no verdict yet."""
+    """The first number that is free, or whose rerun can be gone on with."""
     for number in count(1):
         folder = RunFolder(Path(config.outputs_dir), identity(config), number)
-        if not folder.path.exists() or read_json(folder.verdict) == {"of": of}:
+        try:
+            folder.path.mkdir(parents=True)
+        except FileExistsError:
+            if _was_stopped(folder, config, of):
+                break
+        else:
+            write_json(folder.verdict, {"of": of})
             break
-    folder.path.mkdir(parents=True, exist_ok=True)
-    write_json(folder.verdict, {"of": of})
     return number
+
+
+def _was_stopped(folder: RunFolder, config: Config, of: str) -> bool:
+    """Whether a folder has a rerun of the same run that nobody is at, and all of it was computed as it would be now."""
+    try:
+        with FileLock(folder.lock, blocking=False):
+            same = not folder.environment.exists() or read_json(folder.environment) == environment(config)
+            return same and read_json(folder.verdict) == {"of": of} and not folder.finished.exists()
+    except (Timeout, OSError):
+        return False
 
 
 def _say(text: str) -> None:

@@ -11,6 +11,7 @@ from experiments.comparison.run_record import RunRecord, record_in_folder, recor
 from experiments.errors import UserError
 from experiments.recorders.book import run_ids
 from experiments.recorders.store import Store
+from experiments.reruns.verdict import is_time
 from experiments.runs.folder import RunFolder
 from experiments.untrusted import JSON_SIZE, RefusedError, json_mapping, read_bounded
 
@@ -131,5 +132,5 @@ def _refuse_empty(original: Original) -> None:
     if not record.history and record.facts.get("outcome") != "diverged":
         raise UserError(f"{original.place}: no epoch is recorded, so there is nothing to compare a rerun with")
     for epoch, metrics in enumerate(record.history, start=1):
-        if not metrics:
+        if all(map(is_time, metrics)):
             raise UserError(f"{original.place}: is damaged, no metric of epoch {epoch} is recorded")

@@ -52,14 +52,14 @@ def _change(change: Change) -> Iterator[str]:
 
 
 def _identical(verdict: Verdict) -> Iterator[str]:
-    epochs = counted(verdict.epochs, "epoch")
+    epochs, every = counted(verdict.epochs, "epoch"), "every recorded metric" if verdict.unrecorded else "every metric"
     if verdict.largest is not None:
         by = _size(verdict.largest) if verdict.largest.numbers else "only the weights differ"
-        yield f"equal within {verdict.tolerance:g}: {epochs}, every metric; largest difference {by}"
+        yield f"equal within {verdict.tolerance:g}: {epochs}, {every}; largest difference {by}"
     elif verdict.weights == verdict.epochs:
-        yield f"identical: {epochs}, every metric and the weights after each, to the last bit"
+        yield f"identical: {epochs}, {every} and the weights after each, to the last bit"
     else:
-        yield f"identical: {epochs}, every metric to the last bit, and what is recorded of the weights"
+        yield f"identical: {epochs}, {every} to the last bit, and what is recorded of the weights"
 
 
 def _different(first: Divergence) -> Iterator[str]:
@@ -81,7 +81,7 @@ def _size(divergence: Divergence) -> str:
 def _reasons(changes: Sequence[Change]) -> Iterator[str]:
     differing = [change for change in changes if change.differs]
     if not differing:
-        yield "code, data, configuration and environment are those of then: was the record changed?"
+        yield "nothing that is recorded of code, data, configuration and environment differs: was the record changed?"
         return
     yield "what may be why"
     for change in differing:

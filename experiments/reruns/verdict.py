@@ -100,7 +100,7 @@ def judge(then: RunRecord, now: RunRecord, tolerance: float | None = None) -> Ve
     else:
         first, largest = (apart[0] if apart else None), None
     pairs = zip(then.history, now.history, strict=False)
-    unrecorded = dict.fromkeys(key for old, new in pairs for key in new if key not in old and not _is_time(key))
+    unrecorded = dict.fromkeys(key for old, new in pairs for key in new if key not in old and not is_time(key))
     return Verdict(first, largest, len(then.history), sum(map(bool, then.weights)), tolerance, tuple(unrecorded))
 
 
@@ -122,10 +122,10 @@ def _apart(then: RunRecord, now: RunRecord) -> Iterator[Divergence]:
 def _metrics_apart(then: Metrics, now: Metrics, epoch: int) -> Iterator[Divergence]:
     for key, value in then.items():
         # repr tells any two numbers apart, 0.0 from -0.0 as well, and takes what is not a number for equal.
-        if not _is_time(key) and repr(value) != repr(now.get(key)):
+        if not is_time(key) and repr(value) != repr(now.get(key)):
             yield Divergence(key, value, now.get(key), epoch)
 
 
-def _is_time(key: str) -> bool:
+def is_time(key: str) -> bool:
     """Whether a clock has measured it: that is never the same twice."""
     return key.startswith("time/")

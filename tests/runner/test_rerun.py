@@ -3,6 +3,7 @@
 import json
 import logging
 import math
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,10 +11,13 @@ from typing import Any
 
 import pytest
 import yaml
+from filelock import FileLock
 
+from cnn_core import parallel
 from experiments import rerun
-from experiments.config.schema import Config, JoblibConfig
+from experiments.config.schema import ALTERNATIVES, Config, JoblibConfig
 from experiments.data.dataset import DataError
+from experiments.recorders.book import run_ids
 from experiments.recorders.history import History
 from experiments.reruns import course
 from experiments.runs import attempt
@@ -73,6 +77,12 @@ def edit_config(folder: RunFolder, change: Callable[[Any], None]) -> None:
     folder.config.write_text(yaml.safe_dump(tree, sort_keys=False))
 
 
+def run_id_of(folder: RunFolder) -> str:
+    """The MLflow run that shows a run."""
+    (run_id,) = run_ids(folder.tracked)
+    return run_id
+
+
 def verdict(outputs: Path, number: int = 1) -> dict[str, Any]:
     """What the only rerun with this number says of itself."""
     (path,) = (outputs / "reruns").glob(f"*-{number}/rerun.json")
@@ -100,12 +110,35 @@ SETTINGS: dict[str, dict[str, Any]] = {
 def test_every_network_and_optimizer_is_identical_on_any_number_of_threads(
     setting: str, threads: int, outputs: Path, run_again: Rerun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(parallel, "_WORTH_BYTES", 1)  # else these networks have nothing that is worth a second thread
+    monkeypatch.setattr(parallel, "_WORTH_WORK", 1)
+    shared = counted_calls(monkeypatch, parallel._Crew, "run")
     config = small_config(outputs, trainer__threads=threads, **SETTINGS[setting])
     execute(config)
+    assert bool(shared) == (threads > 1)
     monkeypatch.setattr(course, "execute", _on_other_threads(3 - threads))
     answer = run_again(identity(config)[:6])
+    assert shared
     assert answer.code == 0, answer
     assert "identical: 2 epochs, every metric and the weights after each, to the last bit" in answer.out.splitlines()
+
+
+@pytest.mark.parametrize("group", ["model", "optimizer"])
+def test_every_network_and_optimizer_is_among_the_settings(group: str, outputs: Path) -> None:
+    configs = [small_config(outputs, **setting) for setting in SETTINGS.values()]
+    assert {getattr(config, group).name for config in configs} == set(ALTERNATIVES[group])
+
+
+def counted_calls(monkeypatch: pytest.MonkeyPatch, owner: type, name: str) -> list[str]:
+    """Gets an entry whenever this method is called."""
+    calls, method = list[str](), getattr(owner, name)
+
+    def counted(*arguments: Any) -> Any:
+        calls.append(name)
+        return method(*arguments)
+
+    monkeypatch.setattr(owner, name, counted)
+    return calls
 
 
 def _on_other_threads(count: int) -> Callable[..., Any]:
@@ -218,6 +251,47 @@ def test_rerun_that_was_stopped_is_gone_on_with(
     assert "identical: 2 epochs" in answer.out
     assert [path.name for path in (outputs / "reruns").iterdir()] == [f"{run.identity}-1"]
     assert RunFolder(outputs, run.identity, 1).log.read_text().count(" INFO epoch ") == 2
+
+
+def test_rerun_that_another_process_is_at_is_left_alone(run: RunFolder, run_again: Rerun, outputs: Path) -> None:
+    course._number(small_config(outputs), run_id_of(run))
+    other = RunFolder(outputs, run.identity, 1)
+    with FileLock(other.lock):
+        assert "identical: 2 epochs" in run_again(run.identity).out
+    assert not other.history.exists()
+    assert verdict(outputs, 2)["result"] == "identical"
+
+
+def test_rerun_that_another_process_has_finished_is_none_of_this_one(
+    run: RunFolder, run_again: Rerun, outputs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = course._number
+
+    def number(config: Config, of: str) -> int:
+        monkeypatch.setattr(course, "_number", free)
+        found = free(config, of)
+        shutil.copytree(run.path, RunFolder(outputs, run.identity, found).path, dirs_exist_ok=True)
+        return found
+
+    monkeypatch.setattr(course, "_number", number)
+    assert "identical: 2 epochs" in run_again(run.identity).out
+    assert verdict(outputs) == {"of": run_id_of(run)}
+    assert RunFolder(outputs, run.identity, 2).log.read_text().count(" INFO epoch ") == 2
+
+
+@pytest.mark.parametrize("what", ["environment", "marker"])
+def test_rerun_that_was_not_computed_as_now_is_not_gone_on_with(
+    what: str, run: RunFolder, run_again: Rerun, outputs: Path
+) -> None:
+    course._number(small_config(outputs), run_id_of(run))
+    other = RunFolder(outputs, run.identity, 1)
+    if what == "marker":
+        shutil.copy(run.finished, other.finished)
+    else:
+        shutil.copy(run.environment, other.environment)
+        edit(other.environment, lambda content: content.update(numpy="1.0"))
+    assert "identical: 2 epochs" in run_again(run.identity).out
+    assert not other.history.exists()
 
 
 # Not the same bits
@@ -337,6 +411,9 @@ def test_recorded_folder_is_used_where_it_has_the_data(tmp_path: Path, outputs: 
     data = small_config(tmp_path).data
     data.name, data.root = "mnist", str(tmp_path / "then")
     assert course.data_root(data, outputs) == str(outputs / "data")
+    data.root = "~nobody-of-this-name/data"
+    assert course.data_root(data, outputs) == str(outputs / "data")
+    data.root = str(tmp_path / "then")
     (tmp_path / "then").mkdir()
     assert course.data_root(data, outputs) == str(outputs / "data")
     (tmp_path / "then" / "train-images-idx3-ubyte").touch()

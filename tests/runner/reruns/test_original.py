@@ -76,8 +76,9 @@ def test_source_is_taken_for_what_it_is(content: Any, source: RecordedSource, fo
     assert found(folder).source == source
 
 
-def test_epoch_without_a_metric_is_refused(folder: RunFolder) -> None:
-    folder.history.write_text(json.dumps({**ROW, "metrics": {}}) + "\n")
+@pytest.mark.parametrize("metrics", [{}, {"time/epoch_s": 1.0, "time/images_per_s": 1.0}])
+def test_epoch_without_a_metric_to_compare_is_refused(metrics: dict[str, float], folder: RunFolder) -> None:
+    folder.history.write_text(json.dumps({**ROW, "metrics": metrics}) + "\n")
     with pytest.raises(UserError, match=r"is damaged, no metric of epoch 1 is recorded$"):
         found(folder)
 

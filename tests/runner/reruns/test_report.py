@@ -92,6 +92,10 @@ def test_identical_is_said_of_bits_alone() -> None:
     assert verdict_lines(judge(other(weights=[]), RECORD), []) == (
         "identical: 2 epochs, every metric to the last bit, and what is recorded of the weights"
     )
+    assert verdict_lines(judge(RECORD, other(history=[{**row, "val/loss": 1.0} for row in RECORD.history])), []) == (
+        "identical: 2 epochs, every recorded metric and the weights after each, to the last bit\n"
+        "not in the record, so not compared: val/loss"
+    )
     near = other(history=[RECORD.history[0], {**RECORD.history[1], "test/loss": 0.7500001}])
     assert verdict_lines(judge(RECORD, near, 1e-3), []) == (
         "equal within 0.001: 2 epochs, every metric; largest difference 1e-07, relatively 1.33e-07 (test/loss, epoch 2)"
@@ -119,5 +123,5 @@ def test_divergence_without_a_reason_puts_the_record_in_doubt() -> None:
         "different from epoch 2 on: weights.sha256",
         f"  then       {'b' * 64}",
         f"  now        {'f' * 64}",
-        "code, data, configuration and environment are those of then: was the record changed?",
+        "nothing that is recorded of code, data, configuration and environment differs: was the record changed?",
     ]
