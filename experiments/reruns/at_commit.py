@@ -66,12 +66,10 @@ def _changed(patch: bytes) -> list[str]:
     if not patch:
         return []
     try:
-        listed = git("apply", "--numstat", "--whitespace=nowarn", "-z", "-", cwd=checkout(), given=patch).split(b"\0")[
-            :-1
-        ]
+        listed = git("apply", "--numstat", "--whitespace=nowarn", "-z", "-", cwd=checkout(), given=patch)
     except GitError as error:
         raise UserError(f"the recorded patch is none that git can read: {error}") from error
-    names = [os.fsdecode(line.split(b"\t", 2)[2]) for line in listed]
+    names = [os.fsdecode(line.split(b"\t", 2)[2]) for line in listed.split(b"\0")[:-1]]
     for name in names:
         path = PurePosixPath(name)
         if ".." in path.parts or path.parts[0] not in SOURCES:
