@@ -15,6 +15,7 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from experiments.config.places import CONF
+from experiments.errors import UserError
 from experiments.untrusted import YAML_SIZE, RefusedError, read_bounded, yaml_mapping
 
 _PACKAGE = re.compile(r"@package\s+(\S+)")  # wherever it stands: lines end at more signs for Hydra than for `re`
@@ -28,9 +29,14 @@ def refuse_what_would_be_carried_out(words: Sequence[str]) -> None:
 
     Raises:
         RefusedError: a file in one of them is more than a configuration of this project.
+        UserError: Hydra would carry out a file of its own kind.
         hydra.errors.HydraException: a word is none that Hydra understands.
     """
     named = get_args_parser().parse_known_args(list(words))[0]
+    if named.experimental_rerun is not None:
+        raise UserError(
+            "--experimental-rerun: would carry out what a pickle says; python -m experiments.rerun RUN runs again"
+        )
     # What Hydra takes for relative to the program, and what to the current folder.
     folders = [CONF.parent / "experiments" / named.config_path] if named.config_path else []
     folders += [Path(folder) for folder in (named.config_dir, *_searched(named.overrides)) if folder]

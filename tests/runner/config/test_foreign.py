@@ -1,6 +1,8 @@
 """A folder of somebody else's configurations can at worst be refused."""
 
+import pickle
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -169,3 +171,31 @@ def test_settings_and_sweeps_of_ones_own_are_no_strangers(tmp_path: Path) -> Non
 
 def test_nothing_is_looked_at_unless_a_folder_is_named() -> None:
     refuse_what_would_be_carried_out(["-m", "seed=1,2", "--cfg", "job"])
+
+
+class Touch:
+    """What touches a file when it is read as a pickle."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self._path,)
+
+
+@pytest.mark.parametrize("flag", ["--experimental-rerun", "--experimental", "--ex"])
+@pytest.mark.parametrize("joined", [True, False], ids=["with =", "in two words"])
+def test_hydras_pickle_of_a_run_is_not_read(
+    flag: str, joined: bool, tmp_path: Path, words: list[str], train_command: Command, outputs: Path
+) -> None:
+    file, canary = tmp_path / "config.pickle", tmp_path / "canary"
+    file.write_bytes(pickle.dumps(Touch(canary)))
+    code, out, err = train_command(*([f"{flag}={file}"] if joined else [flag, str(file)]), *words)
+    assert (code, out) == (1, "")
+    assert err == (
+        "--experimental-rerun: would carry out what a pickle says; python -m experiments.rerun RUN runs again\n"
+    )
+    assert not canary.exists()
+    assert not outputs.exists()
+    pickle.loads(file.read_bytes())
+    assert canary.exists()
