@@ -106,7 +106,9 @@ def yaml_mapping(content: bytes | str, place: str) -> dict[str, Any]:
     text = _text(content, place, YAML_SIZE)
     try:
         return _mapping(_yaml(text, place), place)
-    except yaml.YAMLError as error:
+    except RefusedError:
+        raise
+    except (yaml.YAMLError, ValueError, OverflowError) as error:  # the others for 0x_ and signs that do not exist
         raise RefusedError(place, f"it is no YAML ({_first_line(error)})") from error
 
 
@@ -284,4 +286,4 @@ def _scalar(event: yaml.ScalarEvent, place: str) -> Any:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]
+    return str(error).splitlines()[0][:100]

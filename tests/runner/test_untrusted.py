@@ -1,5 +1,6 @@
 """What may come from a stranger: plain data is read as it is, what could do harm is refused with its reason."""
 
+import contextlib
 import json
 import math
 import os
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from experiments.untrusted import (
@@ -35,6 +36,8 @@ trees = some.dictionaries(
     some.recursive(scalars, lambda part: some.lists(part, max_size=3) | some.dictionaries(texts, part, max_size=3)),
     max_size=4,
 )
+
+written = some.text("0123456789abefnoxU_+-.:,~#%@&*!|>?=<\"'\\[]{} \n", max_size=12)  # of signs that mean something
 
 
 class InFull(yaml.SafeDumper):
@@ -101,6 +104,11 @@ YAML_REFUSED = {
     "a: !!str b": "it has a tag, tag:yaml.org,2002:str",
     "a: !b c": "it has a tag, !b",
     "a: !!python/object/apply:os.system [true]": "it has a tag, tag:yaml.org,2002:python/object",
+    "a: 0b_": "it is no YAML",
+    "a: -0x_": "it is no YAML",
+    'a: "\\U00110000"': "it is no YAML",
+    'a: "\\Uffffffff"': "it is no YAML",
+    "%YAML " + "1" * 5000 + ".1\n---\na: 1": "it is no YAML",
     "a: 1.0e+400": "a number is too large or too long, 1.0e+400",
     "a: " + ":".join(["59"] * 1000): "a number is too large or too long, 59:59",
     'a: "\\e]0;owned\\a"': "it has a control character",
@@ -120,6 +128,14 @@ def test_json_is_refused(text: str, reason: str) -> None:
 @pytest.mark.parametrize(("text", "reason"), YAML_REFUSED.items(), ids=lambda text: text[:20])
 def test_yaml_is_refused(text: str, reason: str) -> None:
     refused(yaml_mapping, text, reason)
+
+
+@pytest.mark.parametrize("reader", [json_mapping, yaml_mapping])
+@given(text=some.text(max_size=12) | written, key=some.sampled_from(["", "a: ", '{"a": ']))
+@settings(max_examples=300, derandomize=True, deadline=None)
+def test_any_text_is_a_mapping_or_refused(reader: Reader, text: str, key: str) -> None:
+    with contextlib.suppress(RefusedError):
+        assert isinstance(reader(key + text, "a"), dict)
 
 
 @pytest.mark.parametrize("reader", [json_mapping, yaml_mapping])
