@@ -11,7 +11,7 @@ from experiments.config.places import checkout
 from experiments.errors import UserError
 from experiments.files import NO_ROOM
 from experiments.interruption import INTERRUPTED, listening
-from experiments.recorders.uri import absolute_uri, public
+from experiments.recorders.uri import absolute_uri, fault_of_path, public
 from experiments.terminal import stderr
 
 FAILED, MISUSED = 1, 2  # exit codes
@@ -39,13 +39,20 @@ def parser(name: str, description: str, example: str) -> argparse.ArgumentParser
     made = plain_parser(name, description, example)
     made.add_argument(
         "--outputs-dir",
-        type=lambda path: Path(path).absolute(),
+        type=_folder,
         default=checkout() / "outputs",
         metavar="DIR",
         help="where train wrote its runs (default: outputs/ of the checkout)",
     )
     made.add_argument("--tracking-uri", metavar="URI", help="MLflow's store (default: mlflow.db in the outputs dir)")
     return made
+
+
+def _folder(text: str) -> Path:
+    path = Path(text).absolute()
+    if fault := fault_of_path(str(path)):
+        raise argparse.ArgumentTypeError(f"{path}: {fault}")
+    return path
 
 
 def tracking_uri(arguments: argparse.Namespace) -> str:

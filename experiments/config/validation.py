@@ -29,6 +29,7 @@ from experiments.config.schema import (
     TransformationsConfig,
 )
 from experiments.errors import UserError
+from experiments.recorders.uri import fault_of_path
 
 DTYPES = ("float32", "float64")
 _SHOWN = 2
@@ -91,8 +92,8 @@ def _faults(config: Config) -> Iterator[str]:
     ):
         if not value.strip():
             yield f"{key}='{value}': must not be empty"
-    if "?" in config.outputs_dir:
-        yield f"outputs_dir={config.outputs_dir}: must not have a '?' in it, which ends a path in the store's address"
+    if fault := fault_of_path(config.outputs_dir):
+        yield f"outputs_dir={config.outputs_dir}: {fault}"
 
 
 def _names(config: Config) -> Iterator[str]:

@@ -11,6 +11,21 @@ _ALONE = re.compile(r"(?<![\w/])[\w.%+-]+:[^\s/@]+@(?=[\w\[])")  # of an address
 _SECRET = r"odbc_connect|user(?:name)?|[^=&?\s]*(?:passw|passphrase|pwd|secret|token|credential|api_?key)[^=&\s]*"
 _IN_QUERY = re.compile(rf"([?&])(?:(?:{_SECRET})=[^&\s]*(?:&|(?=\s|$)))+", re.IGNORECASE)
 
+_OTHER_SIGN = re.compile(r"%[0-9a-fA-F]{2}")
+
+
+def fault_of_path(path: str) -> str | None:
+    """What keeps a database from being where this path says; None if nothing does.
+
+    >>> fault_of_path("/tmp/p%41/mlflow.db")
+    "must not have '%41' in it, which stands for another sign in a store's address"
+    """
+    if "?" in path:
+        return "must not have a '?' in it, which ends a path in the store's address"
+    if found := _OTHER_SIGN.search(path):
+        return f"must not have '{found[0]}' in it, which stands for another sign in a store's address"
+    return None
+
 
 def is_server(uri: str) -> bool:
     """Whether a store is a tracking server, which has a UI of its own."""

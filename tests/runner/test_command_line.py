@@ -54,6 +54,18 @@ def test_outputs_and_store_can_be_elsewhere(tmp_path: Path, monkeypatch: pytest.
     assert tracking_uri(chosen) == f"sqlite:///{tmp_path}/my.db"
 
 
+@pytest.mark.parametrize(
+    ("folder", "said"), [("p%41", "must not have '%41' in it"), ("a?", "must not have a '?' in it")]
+)
+def test_folder_that_would_be_another_in_the_store_address_is_refused(
+    folder: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        parser("name", "does", "example").parse_args(["--outputs-dir", str(tmp_path / folder)])
+    assert end.value.code == 2
+    assert f"argument --outputs-dir: {tmp_path}/{folder}: {said}" in capsys.readouterr().err
+
+
 def test_command_that_is_shown_can_be_pasted_whatever_the_folder_is_called(tmp_path: Path) -> None:
     folder = tmp_path / "my runs; it's mine"
     words = shlex.split(ui_command(folder, "http://localhost:5000/?a=1&b=2"))

@@ -62,6 +62,8 @@ IMPOSSIBLE: list[tuple[str, Any, str]] = [
     ("sweep.reduction_factor", 1, "must be at least 2"),
     ("outputs_dir", "", "must not be empty"),
     ("outputs_dir", "/what?/here", "must not have a '?' in it"),
+    ("outputs_dir", "/odd/p%41", "must not have '%41' in it"),
+    ("outputs_dir", "/odd/%e4/b", "must not have '%e4' in it"),
     ("tracking.uri", "  ", "must not be empty"),
     ("tracking.experiment", "", "must not be empty"),
     ("model.name", "resnet", "is set by model=…"),
@@ -161,6 +163,7 @@ POSSIBLE: list[dict[str, Any]] = [
     {"model.pool": 6},
     {"model.padding": 0},
     {"seed": 0},
+    {"outputs_dir": "/100%/50%-off"},
     {"sweep.max_failures": 1},
     {"sweep.min_epochs": 2},  # of two epochs, but nothing is halved
     {"sweep.halving": True, "sweep.min_epochs": 1, "sweep.reduction_factor": 2},
