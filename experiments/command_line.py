@@ -11,7 +11,7 @@ from experiments.config.places import checkout
 from experiments.errors import UserError
 from experiments.files import NO_ROOM
 from experiments.interruption import INTERRUPTED, listening
-from experiments.recorders.uri import absolute_uri, fault_of_path, public
+from experiments.recorders.uri import absolute_uri, fault_of_address, fault_of_path, public
 from experiments.terminal import stderr
 
 FAILED, MISUSED = 1, 2  # exit codes
@@ -44,7 +44,12 @@ def parser(name: str, description: str, example: str) -> argparse.ArgumentParser
         metavar="DIR",
         help="where train wrote its runs (default: outputs/ of the checkout)",
     )
-    made.add_argument("--tracking-uri", metavar="URI", help="MLflow's store (default: mlflow.db in the outputs dir)")
+    made.add_argument(
+        "--tracking-uri",
+        type=_address,
+        metavar="URI",
+        help="MLflow's store (default: mlflow.db in the outputs dir)",
+    )
     return made
 
 
@@ -53,6 +58,12 @@ def _folder(text: str) -> Path:
     if fault := fault_of_path(str(path)):
         raise argparse.ArgumentTypeError(f"{path}: {fault}")
     return path
+
+
+def _address(text: str) -> str:
+    if fault := fault_of_address(text):
+        raise argparse.ArgumentTypeError(f"{text}: {fault}")
+    return text
 
 
 def tracking_uri(arguments: argparse.Namespace) -> str:

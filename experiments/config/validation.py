@@ -29,7 +29,7 @@ from experiments.config.schema import (
     TransformationsConfig,
 )
 from experiments.errors import UserError
-from experiments.recorders.uri import fault_of_path
+from experiments.recorders.uri import fault_of_address, fault_of_path, public
 
 DTYPES = ("float32", "float64")
 _SHOWN = 2
@@ -94,6 +94,8 @@ def _faults(config: Config) -> Iterator[str]:
             yield f"{key}='{value}': must not be empty"
     if fault := fault_of_path(config.outputs_dir):
         yield f"outputs_dir={config.outputs_dir}: {fault}"
+    elif config.tracking.uri.strip() and (fault := fault_of_address(config.tracking.uri)):
+        yield f"tracking.uri={public(config.tracking.uri)}: {fault}"
 
 
 def _names(config: Config) -> Iterator[str]:

@@ -25,7 +25,7 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ReadTime
 from cnn_core.state import replaced
 from experiments.errors import UserError
 from experiments.interruption import undisturbed
-from experiments.recorders.uri import public, sqlite_path
+from experiments.recorders.uri import fault_of_address, public, sqlite_path
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -63,7 +63,13 @@ _REFUSALS = ("RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS", "INVALID_PARA
 
 
 def connect(uri: str) -> Client:
-    """MLflow's client of a store; a store that is new gets its tables."""
+    """MLflow's client of a store; a store that is new gets its tables.
+
+    Raises:
+        TrackerError: it is none, or cannot be made ready.
+    """
+    if fault := fault_of_address(uri):  # of a book, for one, that somebody else wrote
+        raise TrackerError(f"tracking.uri={public(uri)}: {fault}")
     with translated(uri), one_at_a_time(uri):
         path = sqlite_path(uri)
         if path is not None and not path.exists():

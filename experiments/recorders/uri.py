@@ -11,7 +11,30 @@ _ALONE = re.compile(r"(?<![\w/])[\w.%+-]+:[^\s/@]+@(?=[\w\[])")  # of an address
 _SECRET = r"odbc_connect|user(?:name)?|[^=&?\s]*(?:passw|passphrase|pwd|secret|token|credential|api_?key)[^=&\s]*"
 _IN_QUERY = re.compile(rf"([?&])(?:(?:{_SECRET})=[^&\s]*(?:&|(?=\s|$)))+", re.IGNORECASE)
 
+_DATABASES = ("postgresql", "mysql", "mssql")
 _OTHER_SIGN = re.compile(r"%[0-9a-fA-F]{2}")
+
+
+def fault_of_address(uri: str) -> str | None:
+    """What keeps an address from being that of a store; None if nothing does. Nothing is asked or opened.
+
+    >>> fault_of_address("./mlruns")
+    'must be a tracking server or a database, as http://host:5000 or sqlite:////folder/mlflow.db'
+    >>> fault_of_address("mysql+pymysql://db:3306/mlflow"), fault_of_address("http://localhost:5000")
+    (None, None)
+    """
+    path = sqlite_path(uri)
+    if path is not None and path.name:
+        return fault_of_path(str(path))
+    scheme, _, rest = uri.partition("://")
+    try:
+        parts = urlsplit(uri)
+        is_whole = bool(parts.hostname and parts.port != 0) if is_server(uri) else bool(rest)
+    except ValueError:  # of a port that is no number, or half a pair of brackets
+        is_whole = False
+    if is_whole and (is_server(uri) or scheme.partition("+")[0] in _DATABASES):
+        return None
+    return "must be a tracking server or a database, as http://host:5000 or sqlite:////folder/mlflow.db"
 
 
 def fault_of_path(path: str) -> str | None:
@@ -29,7 +52,7 @@ def fault_of_path(path: str) -> str | None:
 
 def is_server(uri: str) -> bool:
     """Whether a store is a tracking server, which has a UI of its own."""
-    return urlsplit(uri).scheme in ("http", "https")
+    return uri.partition("://")[0].lower() in ("http", "https")
 
 
 def absolute_uri(uri: str) -> str:

@@ -66,6 +66,15 @@ def test_folder_that_would_be_another_in_the_store_address_is_refused(
     assert f"argument --outputs-dir: {tmp_path}/{folder}: {said}" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("uri", ["ftp://x", "nonsense", "./mlruns", "http://[::1", ""])
+def test_address_of_no_store_is_refused(uri: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        parser("name", "does", "example").parse_args(["--tracking-uri", uri])
+    assert end.value.code == 2
+    said = f"argument --tracking-uri: {uri}: must be a tracking server or a database, as http://host:5000 or "
+    assert said in capsys.readouterr().err
+
+
 def test_command_that_is_shown_can_be_pasted_whatever_the_folder_is_called(tmp_path: Path) -> None:
     folder = tmp_path / "my runs; it's mine"
     words = shlex.split(ui_command(folder, "http://localhost:5000/?a=1&b=2"))

@@ -158,7 +158,7 @@ def test_runs_made_by_other_processes_are_identical(outputs: Path, run_again: Re
     made_by = JoblibConfig("joblib", n_jobs=2)
     configs = [small_config(outputs, launcher=made_by, **setting) for setting in SETTINGS.values()]
     for config in configs:
-        config.tracking.uri = "nonsense://"  # not what this is about
+        config.tracking.uri = "http://127.0.0.1:9"  # not what this is about
     made = [result for _, result in launch(made_by, _executed, configs)]
     assert sorted(map(str, made)) == sorted(identity(config) for config in configs)
     for config in configs:

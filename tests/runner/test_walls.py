@@ -162,7 +162,7 @@ from pathlib import Path
 from experiments.recorders.mlflow_client import TrackerError
 from experiments.recorders.tracker import Tracker
 try:
-    Tracker("nonsense://", "cnn", Path()).open()
+    Tracker("http://127.0.0.1:9", "cnn", Path()).open()
 except TrackerError:
     from mlflow.telemetry.client import get_telemetry_client
     from mlflow.environment_variables import MLFLOW_HTTP_REQUEST_MAX_RETRIES, MLFLOW_HTTP_REQUEST_TIMEOUT

@@ -65,6 +65,11 @@ IMPOSSIBLE: list[tuple[str, Any, str]] = [
     ("outputs_dir", "/odd/p%41", "must not have '%41' in it"),
     ("outputs_dir", "/odd/%e4/b", "must not have '%e4' in it"),
     ("tracking.uri", "  ", "must not be empty"),
+    *[
+        ("tracking.uri", uri, "must be a tracking server or a database")
+        for uri in ("ftp://x", "nonsense", "./mlruns", "http://[::1", "file:///mlruns")
+    ],
+    ("tracking.uri", "sqlite:////odd/p%41/mlflow.db", "must not have '%41' in it"),
     ("tracking.experiment", "", "must not be empty"),
     ("model.name", "resnet", "is set by model=…"),
     ("optimizer.name", "adam", "is set by optimizer=…, one of sgd, rmsprop, adam, adamw"),

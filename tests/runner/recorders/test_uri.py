@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from experiments.recorders.mlflow_client import TrackerError
 from experiments.recorders.store import Store
-from experiments.recorders.uri import absolute_uri, public, sqlite_path
+from experiments.recorders.uri import absolute_uri, fault_of_address, public, sqlite_path
+
+NO_STORE = "must be a tracking server or a database, as http://host:5000 or sqlite:////folder/mlflow.db"
 
 
 @pytest.mark.parametrize(
@@ -63,3 +66,62 @@ def test_store_is_the_same_however_it_is_written(one: str, other: str) -> None:
 @pytest.mark.parametrize("uri", ["http://localhost:5000", "sqlite:////absolute/mlflow.db", "postgresql://db/mlflow"])
 def test_other_uris_stay_as_they_are(uri: str) -> None:
     assert absolute_uri(uri) == uri
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "http://localhost:5000",
+        "https://user:secret@example.org/path",
+        "http://[::1]:5000",
+        "sqlite:////srv/mlflow.db",
+        "sqlite:///mlflow.db?timeout=3",
+        "postgresql://user:secret@db:5432/mlflow",
+        "postgresql+psycopg2://db/mlflow?sslmode=require",
+        "mysql+pymysql://db/mlflow",
+        "mssql+pyodbc:///?odbc_connect=UID%3Dme",
+    ],
+)
+def test_address_of_a_store_has_no_fault(uri: str) -> None:
+    assert fault_of_address(uri) is None
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "ftp://x",
+        "nonsense",
+        "nonsense://",
+        "./mlruns",
+        "/tmp/mlruns",
+        "file:///tmp/mlruns",
+        "databricks",
+        "http://",
+        "http://[::1",
+        "http://host:port",
+        "http://host:99999",
+        "http:host",
+        "sqlite://",
+        "sqlite:///",
+        "sqlite:mlflow.db",
+        "postgresql://",
+        "postgres://db/mlflow",
+        "mysqlx://db/mlflow",
+        "sqlite+pysqlite:////tmp/mlflow.db",
+    ],
+)
+def test_address_of_no_store_is_answered_by_how_one_is_written(uri: str) -> None:
+    assert fault_of_address(uri) == NO_STORE
+
+
+@pytest.mark.parametrize("uri", ["ftp://x", "nonsense", "./mlruns", "http://[::1"])
+def test_store_that_is_none_fails_in_a_line_wherever_its_address_is_from(uri: str) -> None:
+    with pytest.raises(TrackerError) as caught:
+        Store(uri).experiments()
+    assert str(caught.value) == f"tracking.uri={uri}: {NO_STORE}"
+
+
+def test_database_in_another_folder_than_its_address_says_is_refused() -> None:
+    assert fault_of_address("sqlite:////srv/p%41/mlflow.db") == (
+        "must not have '%41' in it, which stands for another sign in a store's address"
+    )
