@@ -97,6 +97,9 @@ def answered(error: Exception) -> int:
     """Print an error that the user can mend, and return the exit code it ends with; raise any other again."""
     if isinstance(error, UserError):
         return complain(str(error), FAILED)
+    if isinstance(error, MemoryError):
+        wanted = f" ({error})" if str(error) else ""
+        return complain(f"not enough memory{wanted}; make network, images or data.batch_size smaller", FAILED)
     if not isinstance(error, OSError):
         raise error
     place = error.filename2 or error.filename  # the second is what a draft was to become

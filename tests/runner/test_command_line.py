@@ -124,6 +124,15 @@ def test_full_disk_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert err == f"{tmp_path}: No space left on device; when there is room, the same command goes on\n"
 
 
+@pytest.mark.parametrize(
+    ("error", "wanted"), [(MemoryError(), ""), (MemoryError("Unable to allocate 9 TiB"), " (Unable to allocate 9 TiB)")]
+)
+def test_too_little_memory_is_a_line(error: MemoryError, wanted: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert carried_out(lambda: raising(error)) == 1
+    err = capsys.readouterr().err
+    assert err == f"not enough memory{wanted}; make network, images or data.batch_size smaller\n"
+
+
 def test_other_errors_are_not_said_to_be_of_the_folder(tmp_path: Path) -> None:
     for error in (OSError("out of memory"), OSError(errno.ENOENT, "not there", "its own")):
         with pytest.raises(OSError, match=r"out of memory|its own") as caught, named(tmp_path):
