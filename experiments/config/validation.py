@@ -9,6 +9,7 @@ from cnn_core.models.cnn_bn import cnn_bn_maps
 from cnn_core.models.lenet5 import lenet5_features
 from cnn_core.models.residual_net import residual_net_maps
 from cnn_core.models.simple_cnn import simple_cnn_features
+from experiments.config.bounds import too_large
 from experiments.config.schema import (
     ALTERNATIVES,
     AdamConfig,
@@ -45,7 +46,7 @@ def validate(config: Config) -> None:
     Raises:
         ConfigError: with a line for each of the first faults.
     """
-    faults = list(_faults(config))
+    faults = list(_faults(config)) or list(too_large(config))
     if faults:
         more = f" (and {len(faults) - _SHOWN} more)" if len(faults) > _SHOWN else ""
         raise ConfigError("\n".join(faults[:_SHOWN]) + more)

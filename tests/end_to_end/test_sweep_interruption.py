@@ -122,7 +122,7 @@ def test_killed_worker_loses_its_own_run_only(outputs: Path, elsewhere: Path, un
     assert weights(outputs) == undisturbed
 
 
-TOO_LARGE = "2000000000000"  # units of the hidden layer: no machine has the memory
+TOO_LARGE = "10000000000"  # units of the hidden layer: no machine has the memory
 
 
 @pytest.mark.parametrize("launcher", [SERIAL, JOBLIB])
