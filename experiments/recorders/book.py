@@ -4,13 +4,12 @@ It has an entry for each store, experiment and sweep. Only the process that hold
 entry counts as none.
 """
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from experiments.digest import json_digest
 from experiments.files import read_json, write_json
 
 Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
@@ -103,7 +102,7 @@ def write_entry(book: Path, key: str, entry: Entry) -> None:
     """Note what has changed; other entries stay, but for damaged ones."""
     content = asdict(entry)
     others = {other: noted for other, noted in (read_json(book) or {}).items() if not _is_damaged(noted)}
-    write_json(book, others | {key: {**content, _SEAL: _digest(content)}})
+    write_json(book, others | {key: {**content, _SEAL: json_digest(content)}})
 
 
 def run_ids(book: Path) -> list[str]:
@@ -124,17 +123,13 @@ def _entry(content: object) -> Entry | None:
     if not isinstance(content, dict):
         return None
     known = {name: value for name, value in content.items() if name != _SEAL}
-    if content.get(_SEAL, _digest(known)) != _digest(known):
+    if content.get(_SEAL, json_digest(known)) != json_digest(known):
         return None
     try:
         entry = Entry(**known)
     except TypeError:
         return None
     return entry if _is_whole(entry) else None
-
-
-def _digest(content: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _is_whole(entry: Entry) -> bool:

@@ -4,7 +4,6 @@ A row is written once. When its epoch is computed again, it stays as it is if th
 digest of the rest, so that not one digit can change unnoticed; a line without one was written before there were any.
 """
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from dataclasses import asdict, dataclass
 from math import isfinite
 from pathlib import Path
 
+from experiments.digest import json_digest
 from experiments.files import write_whole
 from experiments.untrusted import RefusedError, json_mapping
 
@@ -42,7 +42,7 @@ class History:
     def append(self, row: Row) -> None:
         """Add a row; it is on the disk when this returns."""
         with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({**asdict(row), _SEAL: _digest(row)}) + "\n")
+            file.write(json.dumps({**asdict(row), _SEAL: json_digest(asdict(row))}) + "\n")
             file.flush()
             os.fsync(file.fileno())
 
@@ -110,12 +110,9 @@ def _row(line: bytes) -> Row | None:
     except (RefusedError, TypeError, AttributeError):
         return None
     kinds = [type(value) for value in (row.epoch, row.timestamp_ms, row.weights_sha256)]
-    sound = numbers and kinds == [int, int, str] and content.get(_SEAL, _digest(row)) == _digest(row)
+    digest = json_digest(asdict(row))
+    sound = numbers and kinds == [int, int, str] and content.get(_SEAL, digest) == digest
     return row if sound else None
-
-
-def _digest(row: Row) -> str:
-    return hashlib.sha256(json.dumps(asdict(row), sort_keys=True).encode()).hexdigest()
 
 
 def _measured(row: Row) -> dict[str, float]:

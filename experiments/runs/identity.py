@@ -1,7 +1,6 @@
 """The name of a run: a hash of all that decides its result, so that the same name means the same bits."""
 
 import hashlib
-import json
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 from experiments.config.leaves import leaves
 from experiments.config.schema import Config
+from experiments.digest import json_digest
 
 _VERSION = 1  # raise it when the meaning of a key changes without its name or value
 _DIGITS = 12
@@ -34,7 +34,7 @@ WITHOUT_EFFECT = frozenset(
 def identity(config: Config) -> str:
     """12 hexadecimal digits: SHA-256 over the deciding configuration, the deciding code and a version number."""
     decisive = {"version": _VERSION, "code": code_digest(), "config": _without_effect_removed(asdict(config))}
-    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:_DIGITS]
+    return json_digest(decisive)[:_DIGITS]
 
 
 def decides(key: str) -> bool:

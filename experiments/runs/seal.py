@@ -4,10 +4,11 @@ A marker without one was written before there were seals; it is believed.
 """
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+from experiments.digest import json_digest
 
 _FILES, _OWN = "files.sha256", "sha256"
 
@@ -19,7 +20,7 @@ def sealed(content: Mapping[str, Any], files: Iterable[Path]) -> dict[str, Any]:
     ['files.sha256', 'outcome', 'sha256']
     """
     whole = {**content, _FILES: {path.name: _of_file(path) for path in files if path.exists()}}
-    return {**whole, _OWN: _of_content(whole)}
+    return {**whole, _OWN: json_digest(whole)}
 
 
 def is_broken(content: Mapping[str, Any]) -> bool:
@@ -32,7 +33,7 @@ def is_broken(content: Mapping[str, Any]) -> bool:
     if not content.keys() & {_FILES, _OWN}:
         return False
     whole = {key: value for key, value in content.items() if key != _OWN}
-    return content.get(_OWN) != _of_content(whole)
+    return content.get(_OWN) != json_digest(whole)
 
 
 def changed(content: Mapping[str, Any], folder: Path) -> list[str]:
@@ -45,7 +46,3 @@ def changed(content: Mapping[str, Any], folder: Path) -> list[str]:
 def _of_file(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _of_content(content: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
