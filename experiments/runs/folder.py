@@ -12,8 +12,8 @@ from typing import Any
 
 from experiments.files import read_json, write_json
 from experiments.recorders.book import BOOK
+from experiments.runs.marker import is_whole
 from experiments.runs.seal import changed, is_broken, sealed
-from experiments.untrusted import RefusedError, numbers
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,11 @@ class RunFolder:
         return self.path / "finished.json"
 
     @property
+    def vouched_for(self) -> tuple[Path, ...]:
+        """What the marker vouches for: all that is needed to believe the result and to use it."""
+        return (self.config, self.environment, self.history, self.checkpoint)
+
+    @property
     def verdict(self) -> Path:
         """Of a rerun: what it repeats and, once that is known, whether it is the same."""
         return self.path / "rerun.json"
@@ -113,21 +118,17 @@ class RunFolder:
 
     def summary(self) -> dict[str, Any] | None:
         """What the marker says; None while the run is not finished, or if the marker is damaged."""
-        summary = read_json(self.finished) or {}
-        try:
-            numbers(summary.get("final"), str(self.finished))
-        except RefusedError:
-            return None
-        return summary if isinstance(summary.get("outcome"), str) and not is_broken(summary) else None
+        marker = read_json(self.finished)
+        return marker if marker and is_whole(marker) and not is_broken(marker, self.vouched_for) else None
 
     def finish(self, result: Mapping[str, Any]) -> None:
-        """Write the marker. It vouches for what is needed to believe the result and to use it."""
-        write_json(self.finished, sealed(result, (self.config, self.environment, self.history, self.checkpoint)))
+        """Write the marker."""
+        write_json(self.finished, sealed(result, self.vouched_for))
         rmtree(self.former, ignore_errors=True)
 
     def changed(self, summary: Mapping[str, Any]) -> list[str]:
         """The names of the files that are no longer what they were when the run finished with this summary."""
-        return changed(summary, self.path)
+        return changed(summary, self.vouched_for)
 
     def clear(self) -> None:
         """Make room for a repetition. What a finished run came to is set aside; the log goes on."""

@@ -10,6 +10,7 @@ from experiments.recorders.book import Entry
 from experiments.recorders.history import Row
 from experiments.runs.folder import RunFolder
 from experiments.sweeps.folder import SweepFolder
+from tests.runner.markers import marker
 
 
 class Made(NamedTuple):
@@ -84,7 +85,7 @@ def _leave(folder: RunFolder, run: Made) -> None:
         if rows:
             best = max(rows, key=lambda row: row.metrics["test/accuracy"])
             final = {"best/test_accuracy": best.metrics["test/accuracy"], "best/epoch": best.epoch, **rows[-1].metrics}
-        _write(folder.finished, {"outcome": run.outcome, "final": final})
+        _write(folder.finished, {**marker(run.outcome), "final": final})
     if run.outcome == "failed":
         folder.failure.write_text(run.failure, encoding="utf-8")
 

@@ -11,6 +11,7 @@ from experiments.errors import UserError
 from experiments.recorders.store import Store
 from experiments.reruns.original import Original, RecordedSource, find_original
 from experiments.runs.folder import RunFolder
+from tests.runner.markers import marker
 
 PATCH, COMMIT = b"diff", "c" * 40
 DIGEST = sha256(PATCH).hexdigest()
@@ -49,7 +50,7 @@ def test_record_is_where_it_is(folder: RunFolder) -> None:
 @pytest.mark.parametrize(("outcome", "ended"), [("completed", True), ("diverged", True), (None, False)])
 def test_run_has_ended_where_its_marker_says_so(outcome: str | None, ended: bool, folder: RunFolder) -> None:
     if outcome is not None:
-        folder.finished.write_text(json.dumps({"outcome": outcome, "final": {}}))
+        folder.finished.write_text(json.dumps(marker(outcome)))
     assert found(folder).ended is ended
 
 

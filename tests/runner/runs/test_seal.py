@@ -2,15 +2,19 @@
 
 import json
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from experiments.digest import json_digest
 from experiments.runs.execute import RunResult, execute
 from experiments.runs.folder import RunFolder
 from experiments.runs.seal import is_broken, sealed
 from tests.runner.configs import small_config
+from tests.runner.markers import marker
 
 pytestmark = pytest.mark.usefixtures("store", "without_pictures")
 
@@ -30,9 +34,9 @@ def test_marker_with_another_character_is_no_marker_or_says_the_same(place: int,
     folder = RunFolder(tmp_path, "0123456789ab")
     folder.path.mkdir(parents=True)
     folder.config.write_text("seed: 0\n")
-    result = {"outcome": "completed", "final": {"test/accuracy": 0.25, "best/epoch": 2}, "weights.sha256": "ab" * 32}
-    folder.finish(result)
+    folder.finish(marker(test__accuracy=0.25))
     whole = folder.summary()
+    assert whole is not None
     text = folder.finished.read_text()
     place %= len(text)
     folder.finished.write_text(text[:place] + chr(ord(text[place]) ^ 1) + text[place + 1 :])
@@ -40,14 +44,71 @@ def test_marker_with_another_character_is_no_marker_or_says_the_same(place: int,
 
 
 def test_marker_without_a_seal_is_believed() -> None:
-    assert not is_broken({"outcome": "completed", "final": {}})
+    assert not is_broken({"outcome": "completed", "final": {}}, [])
 
 
 @pytest.mark.parametrize("key", ["files.sha256", "sha256"])
 def test_half_a_seal_is_broken(key: str) -> None:
     whole = sealed({"outcome": "completed"}, [])
     del whole[key]
-    assert is_broken(whole)
+    assert is_broken(whole, [])
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"/etc/hostname": "0" * 64},
+        {"../0123456789ab/config.yaml": "0" * 64},
+        {"../..": "0" * 64},
+        {"": "0" * 64},
+        {"/dev/zero": "0" * 64},
+        {"pipe": "0" * 64},
+        {"config.yaml": 1},
+        {"config.yaml": None},
+        ["config.yaml"],
+        [1],
+        "x",
+        None,
+    ],
+    ids=repr,
+)
+def test_marker_that_vouches_for_anything_but_the_files_of_a_run_is_damaged(files: Any, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path, "0123456789ab")
+    folder.path.mkdir(parents=True)
+    os.mkfifo(folder.path / "pipe")
+    whole = {**marker(), "files.sha256": files}
+    folder.finished.write_text(json.dumps({**whole, "sha256": json_digest(whole)}))
+    assert folder.summary() is None
+
+
+def pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def folder_instead(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def larger_than_any(path: Path) -> None:
+    os.truncate(path, 1 << 43)  # of which nothing is on the disk
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "environment.json", "history.jsonl", "checkpoint.npz"])
+@pytest.mark.parametrize("damage", [pipe, folder_instead, larger_than_any])
+def test_what_no_run_has_written_in_the_place_of_a_file_has_changed(
+    name: str, damage: Callable[[Path], None], tmp_path: Path
+) -> None:
+    folder = RunFolder(tmp_path, "0123456789ab")
+    folder.path.mkdir(parents=True)
+    for path in folder.vouched_for:
+        path.write_text("{}")
+    folder.finish(marker())
+    damage(folder.path / name)
+    whole = folder.summary()
+    assert whole is not None
+    assert folder.changed(whole) == [name]
 
 
 def no_longer_whole(path: Path) -> None:

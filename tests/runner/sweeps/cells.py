@@ -9,6 +9,7 @@ from experiments.recorders.history import History, Row
 from experiments.runs.folder import RunFolder
 from experiments.sweeps.grid import Cell
 from tests.runner.configs import changed, small_config
+from tests.runner.markers import marker
 
 
 def grid(config: Config, **values: list[Any]) -> list[Cell]:
@@ -50,5 +51,4 @@ def finish(cell: Cell, outcome: str = "completed", **final: float) -> None:
     """Write the marker of a run."""
     folder = RunFolder(Path(cell.config.outputs_dir), cell.identity)
     folder.path.mkdir(parents=True, exist_ok=True)
-    metrics = {key.replace("__", "/"): value for key, value in final.items()}
-    write_json(folder.finished, {"outcome": outcome, "final": metrics})
+    write_json(folder.finished, marker(outcome, **final))
