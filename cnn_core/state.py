@@ -5,6 +5,7 @@ believed only as far as a limit and the bytes that are there.
 """
 
 import os
+import stat
 import struct
 import zipfile
 import zlib
@@ -68,10 +69,13 @@ def load_state(path: Path, *, limit: int = DEFAULT_LIMIT) -> dict[str, Array]:
         limit: bytes that all arrays together may have. No more is allocated, whatever the file says of itself.
 
     Raises:
-        ValueError: the file is damaged, is no `.npz`, is larger than the limit, or holds anything but numbers and truth
-            values, pickled objects for example, which are never read.
+        ValueError: the file is damaged, is no `.npz`, is a pipe or a device, is larger than the limit, or holds
+            anything but numbers and truth values, pickled objects for example, which are never read.
         OSError: there is no such file, or it cannot be opened.
     """
+    mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # opening a pipe would wait for somebody to write to it
+        raise ValueError(f"{path} is not a whole .npz file of plain arrays: it is no file")
     with path.open("rb") as file:
         try:
             with zipfile.ZipFile(_InPieces(file)) as archive:

@@ -1,6 +1,7 @@
 """State files from strangers: read as NumPy reads them or refused cheaply, whatever they say of themselves."""
 
 import io
+import os
 import struct
 import subprocess
 import sys
@@ -312,3 +313,18 @@ def test_hostile_file_is_refused_where_there_is_little_memory(path: Path) -> Non
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "more than the limit" in done.stdout
+
+
+@pytest.mark.parametrize("instead", ["pipe", "device"])
+def test_what_is_no_file_is_refused_and_never_waited_for(instead: str, path: Path) -> None:
+    if instead == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero")
+    assert refusal(path).endswith("it is no file")
+
+
+def test_folder_in_the_place_of_a_file_is_an_error_of_the_system(path: Path) -> None:
+    path.mkdir()
+    with pytest.raises(IsADirectoryError):
+        load_state(path)
