@@ -6,12 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from experiments.errors import UserError
 from experiments.terminal import stderr
 
 
 @contextmanager
 def log_file(path: Path) -> Iterator[None]:
-    """Write what the project logs in this context to a file as well, behind what is already there."""
+    """Write what the project logs in this context to a file as well, behind what is already there.
+
+    Raises:
+        UserError: there is something else in its place; behind a link there may be any file.
+    """
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise UserError(f"{path}: no log is written to a link, a pipe or a folder; move away what is in its place")
     logger = logging.getLogger("experiments")
     handler = _LogFile(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))

@@ -1,10 +1,12 @@
 """A run's own log: whole, whatever the surroundings do with their logging, and gone from them afterwards."""
 
 import logging
+import os
 from pathlib import Path
 
 import pytest
 
+from experiments.errors import UserError
 from experiments.runs.log_file import log_file
 
 LOGGER = logging.getLogger("experiments.somewhere")
@@ -51,13 +53,17 @@ def test_surroundings_are_as_before_even_after_an_error(tmp_path: Path) -> None:
     assert (logger.handlers, logger.level) == before
 
 
-def test_full_disk_costs_lines_and_one_warning(capsys: pytest.CaptureFixture[str]) -> None:
-    with log_file(Path("/dev/full")):
+def test_full_disk_costs_lines_and_one_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "train.log"
+    with log_file(path), Path("/dev/full").open("w", encoding="utf-8") as full:
+        handler = logging.getLogger("experiments").handlers[-1]
+        assert isinstance(handler, logging.FileHandler)
+        os.dup2(full.fileno(), handler.stream.fileno())
         LOGGER.info("first")
         LOGGER.info("second")
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.endswith("/dev/full: No space left on device; lines of the log are lost\n")
+    assert err.endswith(f"{path}: No space left on device; lines of the log are lost\n")
     assert "Traceback" not in err
     assert err.count("lines of the log are lost") == 1
 
@@ -67,3 +73,25 @@ def test_fault_in_what_is_logged_is_not_hidden(tmp_path: Path, capsys: pytest.Ca
     with log_file(tmp_path / "train.log"):
         logging.getLogger("experiments").handlers[-1].handle(record)
     assert "TypeError" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("instead", ["link", "link to nothing", "pipe", "folder", "device"])
+def test_what_is_no_file_of_the_run_is_refused_in_a_line_and_nothing_is_written(instead: str, tmp_path: Path) -> None:
+    path, other = tmp_path / "train.log", tmp_path / "other"
+    match instead:
+        case "link":
+            other.write_text("somebody else's\n")
+            path.symlink_to(other)
+        case "link to nothing":
+            path.symlink_to(other)
+        case "pipe":
+            os.mkfifo(path)
+        case "folder":
+            path.mkdir()
+        case "device":
+            path = Path("/dev/null")
+    with pytest.raises(UserError) as caught, log_file(path):
+        pytest.fail("it was opened")
+    assert str(caught.value).startswith(f"{path}: ")
+    assert len(str(caught.value).splitlines()) == 1
+    assert not other.exists() or other.read_text() == "somebody else's\n"
