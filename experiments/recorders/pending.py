@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from experiments.recorders.book import BOOK
+from experiments.untrusted import JSON_SIZE, RefusedError, read_bounded
 
 _RUN_ID = re.compile(r"\w{1,64}", re.ASCII)
 KINDS = ("sweeps", "runs", "reruns")  # a sweep first: its runs are shown as its children
@@ -17,6 +18,8 @@ def pending(folder: Path) -> None:
     """Note it before the store is told anything of this folder."""
     mark = _mark(folder)
     mark.parent.mkdir(exist_ok=True)
+    if mark.is_symlink() or mark.is_fifo():  # nothing is appended to a file of somebody else's, or to what waits
+        mark.unlink()
     mark.touch()
 
 
@@ -29,8 +32,10 @@ def note_run(folder: Path, run_id: str) -> None:
 
 def noted_runs(folder: Path) -> list[str]:
     """The MLflow runs noted since the folder is pending."""
-    mark = _mark(folder)
-    words = mark.read_text(encoding="utf-8", errors="replace").split() if mark.exists() else []
+    try:
+        words = read_bounded(_mark(folder), JSON_SIZE).decode(errors="replace").split()
+    except (FileNotFoundError, RefusedError):
+        return []
     return [word for word in words if _RUN_ID.fullmatch(word)]
 
 
