@@ -11,7 +11,7 @@ import stat
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import yaml
 
@@ -39,6 +39,16 @@ class RefusedError(UserError, ValueError):
         self.place, self.reason = place, reason
 
 
+def opened(path: Path, limit: int) -> BinaryIO:
+    """Open a file of a bounded size to read it; errors as in `read_bounded`."""
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise RefusedError(str(path), "it is no file")
+    if found.st_size > limit:
+        raise RefusedError(str(path), f"it is larger than {limit:,} bytes")
+    return path.open("rb")
+
+
 def read_bounded(path: Path, limit: int) -> bytes:
     """Read a file of a bounded size; never wait for what is no file, as a pipe.
 
@@ -47,11 +57,9 @@ def read_bounded(path: Path, limit: int) -> bytes:
         OSError: it cannot be opened.
         RefusedError: it is too large, or no file.
     """
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise RefusedError(str(path), "it is no file")
-    with path.open("rb") as file:
+    with opened(path, limit) as file:
         content = file.read(limit + 1)
-    if len(content) > limit:
+    if len(content) > limit:  # it grows, or says nothing of its size
         raise RefusedError(str(path), f"it is larger than {limit:,} bytes")
     return content
 

@@ -6,16 +6,18 @@ digest of the rest, so that not one digit can change unnoticed; a line without o
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import isfinite
 from pathlib import Path
 
 from experiments.digest import json_digest
 from experiments.files import write_whole
-from experiments.untrusted import RefusedError, json_mapping
+from experiments.untrusted import RefusedError, json_mapping, opened
 
 _SEAL = "sha256"
+_LARGEST = 1 << 30  # bytes of a history; a million epochs have less
+_LINE = 1 << 16  # bytes of a line, its end included; ours have five hundred
 
 
 @dataclass(frozen=True)
@@ -47,24 +49,32 @@ class History:
             os.fsync(file.fileno())
 
     def rows(self) -> list[Row]:
-        """All whole rows in order; a line torn by a crash, and what follows it, does not count."""
+        """All whole rows in order; a line torn by a crash, and what follows it, does not count.
+
+        Raises:
+            RefusedError: what is there is no file, or larger than any history.
+        """
         return [row for row, _ in self._read()]
 
     def keep(self, epochs: int) -> list[Row]:
         """Forget everything after this many epochs and whatever is damaged, and return what is left.
 
         What is kept stays as it was written.
+
+        Raises:
+            RefusedError: as in `rows`.
         """
         kept = self._read()[:epochs]
         content = b"".join(line + b"\n" for _, line in kept)
-        if not self._path.exists() or content != self._path.read_bytes():
+        is_own = self._path.exists() and not self._path.is_symlink()  # a link leads to a file of somebody else's
+        if not is_own or self._path.stat().st_size != len(content):  # what is kept are its first lines
             write_whole(self._path, content)
         return [row for row, _ in kept]
 
     def _read(self) -> list[tuple[Row, bytes]]:
         """Whole rows, each with its line."""
         read: list[tuple[Row, bytes]] = []
-        for line in self._path.read_bytes().split(b"\n") if self._path.exists() else ():
+        for line in self._lines():
             row = _row(line)
             if row is None or row.epoch != len(read) + 1 or not self._needed <= row.metrics.keys():
                 break
@@ -72,6 +82,19 @@ class History:
                 break
             read.append((row, line))
         return read
+
+    def _lines(self) -> Iterator[bytes]:
+        """Line by line, and of one that is too long its pieces: nobody knows how large a stranger's file is."""
+        if not self._path.exists():
+            return
+        try:
+            file = opened(self._path, _LARGEST)
+        except RefusedError as error:
+            again = "move it away, and the run's own command writes it anew"
+            raise RefusedError(error.place, f"{error.reason}; {again}") from error
+        with file:
+            while line := file.readline(_LINE):
+                yield line.removesuffix(b"\n")
 
 
 def difference(then: Row, now: Row) -> str | None:

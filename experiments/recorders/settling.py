@@ -20,6 +20,7 @@ from experiments.recorders.pending import all_folders, is_pending, no_longer_pen
 from experiments.recorders.tracker import tracker
 from experiments.recorders.uri import absolute_uri, public
 from experiments.recorders.view import View, now_ms
+from experiments.untrusted import RefusedError
 
 _log = logging.getLogger(__name__)
 
@@ -67,6 +68,8 @@ def settle(folder: Path, uri: str) -> Settled | None:
         return None
     except OSError as error:
         raise StoreRefusesError(f"{folder}: {error.strerror}") from error
+    except RefusedError as error:  # of the history
+        raise StoreRefusesError(str(error)) from error
 
 
 def settle_all(folders: Iterable[Path], uri: str) -> Iterator[Settled]:

@@ -2,11 +2,13 @@
 
 import json
 import os
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from experiments.errors import UserError
 from experiments.recorders.history import History, Row, best, difference
 
 
@@ -237,3 +239,50 @@ def test_difference_names_what_came_out_otherwise_then_and_now(now: Row, said: s
 def test_best_epoch(accuracies: list[dict[str, float]], best_epoch: int, best_accuracy: float) -> None:
     history = [Row(number, metrics, 0, "") for number, metrics in enumerate(accuracies, start=1)]
     assert best(history) == {"best/test_accuracy": best_accuracy, "best/epoch": best_epoch}
+
+
+# Files of strangers
+
+
+@pytest.mark.parametrize("instead", ["pipe", "folder", "device", "huge"])
+def test_what_no_run_has_written_is_refused_in_a_line_and_left_alone(instead: str, path: Path) -> None:
+    match instead:
+        case "pipe":
+            os.mkfifo(path)
+        case "folder":
+            path.mkdir()
+        case "device":
+            path.symlink_to("/dev/zero")
+        case "huge":
+            path.touch()
+            os.truncate(path, 1 << 43)  # of which nothing is on the disk
+    for read in (History(path).rows, lambda: History(path).keep(3)):
+        with pytest.raises(UserError) as caught:
+            read()
+        assert str(caught.value).startswith(f"{path}: ")
+        assert len(str(caught.value).splitlines()) == 1
+    assert path.exists()
+
+
+def test_line_without_end_costs_no_more_than_a_line(path: Path) -> None:
+    history = filled(path, 2)
+    os.truncate(path, 1 << 28)
+    tracemalloc.start()
+    try:
+        assert history.rows() == [row(1), row(2)]
+        assert tracemalloc.get_traced_memory()[1] < 1 << 21
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("content", ["", "as", "rows"])
+def test_file_that_a_link_leads_to_is_never_written(content: str, path: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    filled(other, 2) if content == "rows" else other.write_text(content)
+    before = other.read_bytes()
+    path.symlink_to(other)
+    history = History(path)
+    kept = history.keep(9)
+    history.append(row(len(kept) + 1))
+    assert other.read_bytes() == before
+    assert len(History(path).rows()) == len(kept) + 1

@@ -1,6 +1,7 @@
 """What earlier commands left: runs without a process are closed, what a store missed is uploaded, the rest is left."""
 
 import logging
+import os
 from pathlib import Path
 from shutil import rmtree
 
@@ -9,7 +10,7 @@ from filelock import FileLock
 
 from experiments.recorders.book import BOOK, entries
 from experiments.recorders.mlflow_client import StoreRefusesError, TrackerError
-from experiments.recorders.pending import all_folders, pending, pending_folders
+from experiments.recorders.pending import all_folders, note_run, noted_runs, pending, pending_folders
 from experiments.recorders.settling import settle, settle_pending, stores_missing
 from experiments.recorders.tracked_run import SweepPart
 from experiments.recorders.uploader import uploader
@@ -273,3 +274,39 @@ def test_run_that_the_store_refuses_holds_up_no_other(
     settle_pending(URI, outputs)
     assert states(store) == [("RUNNING", None), ("KILLED", "interrupted")]
     assert "tracking.experiment=cnn: was deleted" in caplog.text
+
+
+def test_run_whose_history_is_no_file_holds_up_no_other(
+    outputs: Path, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("1" * 12, "2" * 12):
+        killed(run_folder(outputs, name))
+    history = run_folder(outputs, "1" * 12) / "history.jsonl"
+    history.unlink()
+    os.mkfifo(history)
+    settle_pending(URI, outputs)
+    assert states(store) == [("RUNNING", None), ("KILLED", "interrupted")]
+    assert f"{history}: it is no file" in caplog.text
+
+
+@pytest.mark.parametrize("instead", ["pipe", "link", "device", "huge"])
+def test_what_no_command_has_noted_as_pending_is_neither_read_nor_written(instead: str, outputs: Path) -> None:
+    folder, other = run_folder(outputs), outputs / "other"
+    mark = outputs / "pending" / f"runs.{IDENTITY}"
+    mark.parent.mkdir()
+    other.write_text("some;body")
+    match instead:
+        case "pipe":
+            os.mkfifo(mark)
+        case "link":
+            mark.symlink_to(other)
+        case "device":
+            mark.symlink_to("/dev/zero")
+        case "huge":
+            mark.touch()
+            os.truncate(mark, 1 << 43)
+    assert noted_runs(folder) == []
+    note_run(folder, "0123")
+    assert other.read_text() == "some;body"
+    assert mark.is_file()
+    assert instead == "huge" or noted_runs(folder) == ["0123"]
