@@ -117,13 +117,14 @@ def execute(
 
 
 def _summary(folder: RunFolder) -> dict[str, Any] | None:
-    """What came of a run that is finished, if all that it left is still as it was."""
+    """What came of a run that is finished, if all that it left is still as it was; else it is finished no longer."""
     summary = folder.summary()
     if summary is None or not (changed := folder.changed(summary)):
         return summary
     _log.warning("%s: %s changed since the run finished; it is gone through again", folder.path, ", ".join(changed))
     if folder.history.name in changed:  # its rows look like rows whatever their numbers are
         folder.history.unlink(missing_ok=True)
+    folder.finished.unlink()  # after the history: without its marker an altered one would be gone on with
     return None
 
 

@@ -15,6 +15,7 @@ from experiments.runs.folder import RunFolder
 from experiments.runs.seal import is_broken, sealed
 from tests.runner.configs import small_config
 from tests.runner.markers import marker
+from tests.runner.runs.folders import Stop, epochs_trained, interrupted
 
 pytestmark = pytest.mark.usefixtures("store", "without_pictures")
 
@@ -149,6 +150,41 @@ def test_file_that_changed_since_is_named_and_is_as_before_in_the_end(
     assert said is not None
     assert (again.folder.summary() or {})["weights.sha256"] == said["weights.sha256"]
     assert finished(outputs).was_finished
+
+
+def test_run_whose_history_changed_is_gone_on_with_where_it_was_stopped(outputs: Path, stop_after: Stop) -> None:
+    config = small_config(outputs, trainer__epochs=5)
+    folder = execute(config).folder
+    whole = metrics(folder)
+    rewritten(folder.history)
+    interrupted(config, stop_after, 4)
+    assert folder.summary() is None
+    assert metrics(folder) == whole[:4]
+    trained = epochs_trained(config)
+    assert execute(config).epochs_before == 4
+    assert epochs_trained(config) == trained + 1
+    assert metrics(folder) == whole
+
+
+def test_run_whose_history_changed_is_mended_also_by_a_command_after_one_that_was_killed_at_once(
+    outputs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = finished(outputs).folder
+    whole = metrics(folder)
+    rewritten(folder.history)
+    unlink = Path.unlink
+
+    def killed_after_one(path: Path, missing_ok: bool = False) -> None:
+        unlink(path, missing_ok)
+        if path in (folder.finished, folder.history):
+            raise RuntimeError("killed")
+
+    for _ in range(2):
+        with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="killed"):
+            patch.setattr(Path, "unlink", killed_after_one)
+            finished(outputs)
+        assert folder.summary() is None or folder.changed(folder.summary() or {}) == [folder.history.name]
+    assert metrics(finished(outputs).folder) == whole
 
 
 def test_file_that_is_shown_only_may_change(outputs: Path) -> None:
