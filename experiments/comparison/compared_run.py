@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from experiments import untrusted
@@ -82,13 +83,20 @@ def read_run(planned: Mapping[str, Any], folder: RunFolder, given_up: Mapping[st
         metrics = rows[-1].metrics | best(rows) if rows else {}
         if folder.failure.exists():
             outcome = "failed"
-            error = first_line(folder.failure.read_text(encoding="utf-8", errors="replace"))
+            error = _error(folder.failure)
         elif planned["identity"] in given_up:
             outcome = "stopped"
         else:
             outcome = "interrupted" if rows else "unfinished"
     values = {key: number(value) for key, value in planned["overrides"].items()}
     return ComparedRun(planned["identity"], planned["name"], values, outcome, metrics, error, rows)
+
+
+def _error(failure: Path) -> str:
+    try:
+        return first_line(untrusted.read_bounded(failure, untrusted.JSON_SIZE).decode(errors="replace"))
+    except untrusted.RefusedError:
+        return "failed"
 
 
 def number(text: str) -> Value:

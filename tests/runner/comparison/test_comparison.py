@@ -1,5 +1,6 @@
 """Which setting is the best: runs and settings in their order, made of what lies in the runs' folders."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -191,3 +192,12 @@ def test_records_have_the_same_columns_whatever_came_of_a_run(outputs: Path) -> 
     assert list(first) == list(second)
     assert first | {"identity": identity(0), LR: 1, "outcome": "completed", "test/accuracy": 0.5} == first
     assert (second["test/accuracy"], second["epochs"]) == (None, 0)
+
+
+def test_failure_that_is_no_file_is_not_waited_for(outputs: Path) -> None:
+    folder = made_sweep(outputs, [Made({}, [], "failed")])
+    (run,) = compare(folder).runs
+    failure = RunFolder(outputs, run.identity).failure
+    failure.unlink()
+    os.mkfifo(failure)
+    assert [(run.outcome, run.error) for run in compare(folder).runs] == [("failed", "failed")]
