@@ -76,10 +76,18 @@ def _local_names(outputs_dir: Path) -> dict[str, str]:
     names = {}
     for folder in sorted((outputs_dir / "runs").glob("*/")):
         names[folder.name] = folder.name
-        names |= dict.fromkeys(run_ids(folder / BOOK), folder.name)
+        names |= dict.fromkeys(_shown_by(folder), folder.name)
     for folder in sorted((outputs_dir / "reruns").glob("*/")):
-        names |= dict.fromkeys(run_ids(folder / BOOK), folder.name)
+        names |= dict.fromkeys(_shown_by(folder), folder.name)
     return names
+
+
+def _shown_by(folder: Path) -> list[str]:
+    """The ids of the MLflow runs that show it; none of a folder that cannot be read: another may be meant."""
+    try:
+        return run_ids(folder / BOOK)
+    except OSError:
+        return []
 
 
 def _chosen(word: str, names: Mapping[str, str]) -> str | None:

@@ -54,7 +54,7 @@ def pending_folders(outputs_dir: Path) -> Iterator[Path]:
     for kind in KINDS:
         for mark in sorted((outputs_dir / "pending").glob(f"{kind}.*")):
             folder = outputs_dir / kind / mark.name.removeprefix(f"{kind}.")
-            if (folder / BOOK).exists():
+            if _has_book(folder):
                 yield folder
             else:  # removed by hand
                 mark.unlink(missing_ok=True)
@@ -64,6 +64,17 @@ def all_folders(outputs_dir: Path) -> Iterator[Path]:
     """Every folder that has a book, sweeps first."""
     for kind in KINDS:
         yield from (book.parent for book in sorted((outputs_dir / kind).glob(f"*/{BOOK}")))
+
+
+def _has_book(folder: Path) -> bool:
+    """Whether it has one, also where nobody may look: a mark is taken back only of what is gone."""
+    try:
+        (folder / BOOK).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _mark(folder: Path) -> Path:

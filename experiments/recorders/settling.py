@@ -48,10 +48,10 @@ def settle(folder: Path, uri: str) -> Settled | None:
     Raises:
         TrackerError: the store cannot be reached or refuses; what was done stays done.
     """
-    if not _incomplete(folder, uri):
-        _take_back_mark(folder)
-        return None
     try:
+        if not _incomplete(folder, uri):
+            _take_back_mark(folder)
+            return None
         with FileLock(folder / "lock", blocking=False):
             views = epochs = closed = 0
             for key, entry in _incomplete(folder, uri):

@@ -289,6 +289,20 @@ def test_run_whose_history_is_no_file_holds_up_no_other(
     assert f"{history}: it is no file" in caplog.text
 
 
+def test_folder_that_cannot_be_read_holds_up_no_other_and_stays_pending(
+    outputs: Path, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    folders = [run_folder(outputs, name) for name in ("1" * 12, "2" * 12)]
+    for folder in folders:
+        killed(folder)
+    (folders[0] / BOOK).unlink()
+    (folders[0] / BOOK).symlink_to(folders[0] / BOOK)  # which leads nowhere
+    settle_pending(URI, outputs)
+    assert states(store) == [("RUNNING", None), ("KILLED", "interrupted")]
+    assert str(folders[0]) in caplog.text
+    assert list(pending_folders(outputs)) == folders[:1]
+
+
 @pytest.mark.parametrize("instead", ["pipe", "link", "device", "huge"])
 def test_what_no_command_has_noted_as_pending_is_neither_read_nor_written(instead: str, outputs: Path) -> None:
     folder, other = run_folder(outputs), outputs / "other"
