@@ -113,7 +113,7 @@ def answered(error: Exception) -> int:
         return complain(
             f"{place}: {error.strerror}; move away what is in its place, or choose another outputs_dir", FAILED
         )
-    return complain(f"{place}: {error.strerror}; is outputs_dir a folder that can be written to?", FAILED)
+    return complain(f"{place}: {error.strerror}; is outputs_dir a folder that can be read and written?", FAILED)
 
 
 def complain(message: str, code: int) -> int:

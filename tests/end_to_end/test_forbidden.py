@@ -43,7 +43,7 @@ def test_disk_that_can_only_be_read_is_named(disk: Disk, elsewhere: Path) -> Non
         (line,) = unusual(refused)
         assert refused.returncode == 1
         assert line.startswith(f"{outputs}/")
-        assert line.endswith(": Read-only file system; is outputs_dir a folder that can be written to?")
+        assert line.endswith(": Read-only file system; is outputs_dir a folder that can be read and written?")
     planned = finish("train", *WORDS, "seed=0", "dry_run=true", f"outputs_dir={outputs}", cwd=elsewhere)
     assert (planned.returncode, unusual(planned)) == (0, [])
     compared = finish("compare", "--outputs-dir", str(outputs), cwd=elsewhere)
@@ -75,7 +75,7 @@ def refuse_somebody_else(outputs: Path, elsewhere: Path) -> None:
         pytest.skip("nobody else can read the packages that are installed here")
     (line,) = unusual(done)
     assert done.returncode == 1
-    assert line == f"{outputs}/runs: Permission denied; is outputs_dir a folder that can be written to?"
+    assert line == f"{outputs}/runs: Permission denied; is outputs_dir a folder that can be read and written?"
 
 
 @pytest.mark.long
