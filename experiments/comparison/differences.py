@@ -69,7 +69,7 @@ def _environment(records: Sequence[RunRecord]) -> Section:
     recorded = [record.environment for record in records if record.environment is not None]
     if len(recorded) < len(records):
         missing = [record.identity for record in records if record.environment is None]
-        return Section("environment", [], f"not recorded for {', '.join(missing)}")
+        return Section("environment", [], f"not known of {', '.join(missing)}")
     return Section("environment", texts_apart(recorded))
 
 

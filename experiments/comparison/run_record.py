@@ -12,6 +12,7 @@ from typing import Any
 from experiments.comparison.experiment_frames import epochs_by_run
 from experiments.config.leaves import leaves
 from experiments.errors import UserError
+from experiments.files import read_json
 from experiments.recorders.book import entries
 from experiments.recorders.history import History
 from experiments.recorders.store import Store, StoredRun
@@ -31,7 +32,7 @@ class RunRecord:
         identity: 12 digits; a rerun's has its number behind it.
         run_id: of the MLflow run it was read from; None if it was read from its folder.
         config: values by dotted key, as texts.
-        environment: likewise; None if it was not recorded.
+        environment: likewise; None if it was not recorded, or the record is damaged.
         facts: the outcome and the digests, by name, as far as they are known.
         metrics: of the last epoch, and `best/…`.
         history: of each epoch the metrics.
@@ -52,7 +53,7 @@ def record_in_folder(folder: RunFolder) -> RunRecord:
     """Read a run's folder.
 
     Raises:
-        UserError: a file in it is damaged.
+        UserError: a file in it is damaged, other than that of the environment: nothing here depends on it.
     """
     rows = History(folder.history).rows()
     history = [_numbers(f"{folder.history}, epoch {row.epoch}", row.metrics) for row in rows]
@@ -71,7 +72,7 @@ def record_in_folder(folder: RunFolder) -> RunRecord:
         identity=folder.path.name,
         run_id=None,
         config=_config(folder.config),
-        environment=as_texts(_json(folder.environment)) if folder.environment.exists() else None,
+        environment=_environment(folder.environment),
         facts=facts,
         metrics=metrics,
         history=history,
@@ -82,13 +83,12 @@ def record_in_folder(folder: RunFolder) -> RunRecord:
 def record_in_store(store: Store, run: StoredRun) -> RunRecord:
     """Read what a store has of a run: its histories and its environment besides what is known."""
     history, weights = _stored_history(store, run)
-    environment = _stored_environment(store, run.run_id)
     facts = {"outcome": run.status.lower()} | {key: run.tags[key] for key in _FACTS if key in run.tags}
     return RunRecord(
         identity=run.tags["identity"],
         run_id=run.run_id,
         config=run.params,
-        environment=as_texts(environment) if environment is not None else None,
+        environment=_stored_environment(store, run.run_id),
         facts=facts,
         metrics=run.metrics,
         history=history,
@@ -109,10 +109,16 @@ def _stored_history(store: Store, run: StoredRun) -> tuple[list[Metrics], list[s
     return [numbers(row.metrics, run.run_id) for row in rows], [row.weights_sha256 for row in rows]
 
 
-def _stored_environment(store: Store, run_id: str) -> dict[str, Any] | None:
-    """None also where the file is damaged: nothing here depends on it, and nobody here can mend it."""
+def _environment(path: Path) -> dict[str, str] | None:
+    """None also where the file is damaged."""
+    content = read_json(path)
+    return None if content is None else as_texts(content)
+
+
+def _stored_environment(store: Store, run_id: str) -> dict[str, str] | None:
+    """None also where the file is damaged."""
     try:
-        return json_mapping(store.file(run_id, "environment.json") or b"", "environment.json")
+        return as_texts(json_mapping(store.file(run_id, "environment.json") or b"", "environment.json"))
     except RefusedError:
         return None
 
@@ -121,7 +127,7 @@ def _json(path: Path) -> dict[str, Any]:
     try:
         return json_file(path)
     except RefusedError as error:
-        raise _damaged(error) from error
+        raise damaged(error.place, error.reason) from error
 
 
 def _config(path: Path) -> dict[str, str]:
@@ -129,9 +135,9 @@ def _config(path: Path) -> dict[str, str]:
     try:
         return as_texts(yaml_file(path))
     except FileNotFoundError:
-        raise _damaged(RefusedError(str(path), "it is missing")) from None
+        raise damaged(str(path), "it is missing") from None
     except RefusedError as error:
-        raise _damaged(error) from error
+        raise damaged(error.place, error.reason) from error
 
 
 def as_texts(tree: Mapping[str, Any]) -> dict[str, str]:
@@ -144,10 +150,10 @@ def _numbers(place: str, content: object) -> Metrics:
     try:
         return numbers(content, place)
     except RefusedError as error:
-        raise _damaged(error) from error
+        raise damaged(error.place, error.reason) from error
 
 
-def _damaged(error: RefusedError) -> UserError:
-    return UserError(
-        f"{error.place}: is damaged, {error.reason}; remove the run's folder, and its command makes it again"
-    )
+def damaged(place: str, reason: str) -> UserError:
+    """The error that says so of a file in a run's folder, and how to mend it."""
+    again = "the run's own command (python -m experiments.train …) goes through it again and mends it"
+    return UserError(f"{place}: is damaged, {reason}; {again}")

@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from experiments.comparison.run_finder import find_run
-from experiments.comparison.run_record import RunRecord, record_in_folder, record_in_store
+from experiments.comparison.run_record import RunRecord, damaged, record_in_folder, record_in_store
 from experiments.errors import UserError
 from experiments.recorders.book import run_ids
 from experiments.recorders.store import Store
@@ -81,6 +81,8 @@ def find_original(outputs_dir: Path, store: Store, word: str) -> Original:
         mlflow_id = next((run_id for run_id in shown if run_id.startswith(word)), shown[-1] if shown else None)
         original = _original(found.path.name, mlflow_id, str(found.path), record_in_folder(found), _folder_files(found))
         original = replace(original, altered=_altered(found))
+        if not original.record.history and found.history.exists() and found.history.stat().st_size:
+            raise damaged(str(found.history), "its first line is no epoch's")
     else:
         run_id = found.run_id
         place = f"MLflow run {run_id} in {store.key}"

@@ -462,6 +462,39 @@ def test_run_without_an_epoch_is_refused(run: RunFolder, run_again: Rerun) -> No
     assert "no epoch is recorded, so there is nothing to compare a rerun with" in answer.err
 
 
+@pytest.mark.parametrize("damage", [lambda text: "x" + text, lambda text: text[:20]])
+def test_history_whose_first_line_is_damaged_is_named(
+    damage: Callable[[str], str], run: RunFolder, run_again: Rerun
+) -> None:
+    run.history.write_text(damage(run.history.read_text()))
+    answer = run_again(run.identity)
+    assert answer.code == 1
+    assert answer.err.startswith(f"{run.history}: is damaged, its first line is no epoch's; the run's own command ")
+    assert len(answer.err.splitlines()) == 1
+
+
+def test_environment_that_is_damaged_is_not_known_and_no_obstacle(run: RunFolder, run_again: Rerun) -> None:
+    run.environment.write_text("{")
+    answer = run_again(run.identity)
+    assert answer.code == 0, answer
+    assert ["environment", "of", "then", "is", "not", "known"] in [line.split() for line in answer.out.splitlines()]
+
+
+@pytest.mark.parametrize("content", ["", "{", "\0" * 9, None], ids=repr)
+@pytest.mark.parametrize("name", ["config.yaml", "finished.json", "history.jsonl"])
+def test_damaged_file_is_mended_by_the_runs_own_command(
+    name: str, content: str | None, outputs: Path, run: RunFolder, run_again: Rerun
+) -> None:
+    if content is None:
+        (run.path / name).unlink()
+    else:
+        (run.path / name).write_text(content)
+    execute(small_config(outputs))
+    answer = run_again(run.identity)
+    assert answer.code == 0, answer
+    assert "changed since it finished" not in answer.out
+
+
 def test_unknown_run_is_refused(run_again: Rerun) -> None:
     answer = run_again("3f9a")
     assert answer.code == 1

@@ -116,7 +116,7 @@ def test_run_without_epochs_diverges_nowhere() -> None:
 
 def test_environment_that_was_not_recorded_is_no_difference() -> None:
     section = differences([RUN, other(environment=None)])[1]
-    assert section == Section("environment", [], "not recorded for ba9876543210")
+    assert section == Section("environment", [], "not known of ba9876543210")
 
 
 def test_columns_say_where_the_record_lies() -> None:

@@ -152,9 +152,6 @@ BOMB = "a: &a [1,2]\n" + "".join(f"{chr(98 + n)}: &{chr(98 + n)} [{f'*{chr(97 + 
         ("config", "a: 2026-13-99"),
         ("config", "a: !!python/object/apply:os.system ['touch /tmp/owned']"),
         pytest.param("config", BOMB, id="config-bomb"),
-        ("environment", "{"),
-        ("environment", "[]"),
-        ("environment", "[" * 200_000),
         ("finished", '{"outcome": "comp'),
         ("finished", '{"outcome": "completed"}'),
         ("finished", '{"final": {"train/loss": "x"}}'),
@@ -167,7 +164,23 @@ def test_damaged_file_is_named_in_a_line(file: str, content: str, outputs: Path)
     message = str(caught.value)
     assert message.startswith(str(getattr(folder, file)))
     assert ": is damaged, " in message
+    assert message.endswith(
+        "; the run's own command (python -m experiments.train …) goes through it again and mends it"
+    )
     assert len(message.splitlines()) == 1
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "[" * 200_000])
+def test_environment_that_is_damaged_is_not_known(content: str, outputs: Path) -> None:
+    made(outputs, "0123456789ab", environment=content)
+    assert find(outputs, "01")[0].environment is None
+
+
+def test_folder_that_cannot_be_read_is_in_nobodys_way(outputs: Path) -> None:
+    made(outputs, "0123456789ab")
+    for other in (made(outputs, "1123456789ab"), made(outputs, "0123456789ab-1")):
+        other.tracked.symlink_to(other.tracked)  # which leads nowhere, also for those who may read everything
+    assert find(outputs, "01")[0].identity == "0123456789ab"
 
 
 def test_missing_configuration_is_named_in_a_line(outputs: Path) -> None:
