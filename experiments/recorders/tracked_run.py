@@ -115,6 +115,12 @@ class TrackedRun:
             self._view.add_row(row)
             self._uploader.wake()
 
+    def show_rows(self, rows: Sequence[Row]) -> None:
+        """Show these rows, which are all that the history has; most of them will be shown already."""
+        if self._view is not None:
+            self._view.show_rows(rows)
+            self._uploader.wake()
+
     def replace_rows(self, rows: Sequence[Row]) -> None:
         """Show these rows in the place of those that were there."""
         if self._view is not None:

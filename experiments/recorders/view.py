@@ -57,12 +57,12 @@ class View:
     def is_current(self) -> bool:
         """Whether the store shows all that there is to show by now."""
         with self._changing:
-            return self._entry.shown == self._entry.revision and self._entry.epochs == len(self._rows)
+            return self._entry.shown == self._entry.revision and self._entry.epochs >= len(self._rows)
 
     @property
     def is_complete(self) -> bool:
         """Whether it shows the run's end as well."""
-        return self._entry.complete
+        return self._entry.complete and self.is_current
 
     def change(self, change: Callable[[Entry], None]) -> None:
         """Change what is to be shown; it is on the disk when this returns."""
@@ -76,6 +76,15 @@ class View:
         """Show one more row, which the history has."""
         with self._changing:
             self._rows.append(row)
+
+    def show_rows(self, rows: Sequence[Row]) -> None:
+        """Show these rows, all that the history has."""
+        with self._changing:
+            goes_on = list(rows[: len(self._rows)]) == self._rows
+            if goes_on:
+                self._rows = list(rows)
+        if not goes_on:
+            self.begin_anew(rows)
 
     def begin_anew(self, rows: Sequence[Row]) -> None:
         """Show these rows in an MLflow run of their own: the one there is has others, and MLflow forgets none."""

@@ -7,7 +7,6 @@ out as they were; then their rows stay, and no store gets a step twice. If one d
 import logging
 
 from experiments.config.schema import Config
-from experiments.interruption import undisturbed
 from experiments.recorders.history import History, Row, difference
 from experiments.recorders.tracked_run import TrackedRun
 from experiments.runs.folder import RunFolder
@@ -49,11 +48,10 @@ class Epochs:
                 self.rows.append(written)
                 return
             self._forget_rest(f"epoch {row.epoch} came out differently: {other}")
-        with undisturbed():  # what is written is shown: nobody compares the two once the run is closed
-            self._history.append(row)
-            self.written.append(row)
-            self.rows.append(row)
-            self._tracked.row(row)
+        self._history.append(row)
+        self.written.append(row)
+        self.rows.append(row)
+        self._tracked.row(row)
 
     def end(self, outcome: str) -> None:
         """Say that no epoch follows."""

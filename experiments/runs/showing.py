@@ -46,8 +46,12 @@ class Showing:
         self._tracked.tag({key: str(value) for key, value in tags.items()})
 
     def stop(self, status: Status, outcome: str, rows: Sequence[Row]) -> None:
-        """Show that it ended before its time, with the rows it has; also where it had not begun to be shown."""
-        if not self._tracked.is_begun:
+        """Show that it ended before its time, with all the rows of its history: an end has no regard for what of them
+        was told, nor for whether the run had begun to be shown.
+        """
+        if self._tracked.is_begun:
+            self._tracked.show_rows(rows)
+        else:
             self.begin(rows)
         files = [self._folder.environment, self._folder.failure, self._folder.history, self._folder.log]
         self._tracked.end(status, {"outcome": outcome}, {}, files)

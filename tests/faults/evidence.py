@@ -74,11 +74,11 @@ def stored_runs(database: Path, identity: str, experiment: str) -> list[StoredRu
         return [_stored_run(store, run_id, status) for run_id, status in ids]
 
 
-def lost(outputs: Path, expected: Result) -> list[str]:
-    """What is wrong with the only run in this folder, and with what the store there shows of it."""
+def lost(outputs: Path, expected: Result, *, runs: int | None = None) -> list[str]:
+    """What is wrong with the only run in this folder, and with what the store there shows of it, `runs` as below."""
     folder = run_folder(outputs)
     wrong = lost_in_folder(folder, expected)
-    wrong += lost_in_store(outputs / "mlflow.db", outputs / "artifacts", folder, expected)
+    wrong += lost_in_store(outputs / "mlflow.db", outputs / "artifacts", folder, expected, runs=runs)
     return wrong + left_open(outputs / "mlflow.db") + left_drafts(outputs)
 
 

@@ -1,5 +1,6 @@
 """SIGINT, SIGTERM and SIGHUP at random moments of a run: it is closed in order, and the same command goes on."""
 
+import json
 import os
 import signal
 import time
@@ -7,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tests.faults import job
-from tests.faults.evidence import epochs_recorded, left_drafts, left_open, run_folder, stored_runs
+from tests.faults.evidence import StoredRun, left_drafts, left_open, run_folder, stored_runs
 from tests.faults.evidence import lost as lost_of
 from tests.faults.ground import Ground
 from tests.faults.kills import came_to_an_end
@@ -38,9 +39,7 @@ def trial(seed: int, ground: Ground) -> Trial:
     again = fork(job.words(outputs), outputs.parent)
     lost += came_to_an_end(again)
     if not lost:
-        lost += lost_of(outputs, ground.undisturbed().result)
-        shown = stored_runs(outputs / "mlflow.db", run_folder(outputs).name, "cnn")
-        lost += [f"it is shown {len(shown)} times"] * (len(shown) > 1)
+        lost += lost_of(outputs, ground.undisturbed().result, runs=1)
     said = " and ".join(number.name for number in numbers)
     done = f"{said} {moment:.0%} of a run's time after it had begun"
     return Trial("SIGINT, SIGTERM or SIGHUP", seed, done, without_repetitions(lost), command.err + again.err)
@@ -56,12 +55,22 @@ def _not_closed(outputs: Path, code: int, said: str) -> list[str]:
         "there is a traceback": "Traceback" in said,
         "failure.txt speaks of an interruption": (folder / "failure.txt").exists(),
     }
+    stored = stored_runs(outputs / "mlflow.db", folder.name, "cnn")
+    ends = [(run.status, run.tags.get("outcome")) for run in stored]
     lost = [what for what, is_so in wrong.items() if is_so] + left_open(outputs / "mlflow.db") + left_drafts(outputs)
-    for run in stored_runs(outputs / "mlflow.db", folder.name, "cnn"):
-        end = run.status, run.tags.get("outcome")
-        if end != (("FINISHED", "completed") if is_finished else ("KILLED", "interrupted")):
-            lost.append(f"it is shown as {end}")
-        shown, written = sorted(step for key, step in run.metrics if key == "train/loss"), epochs_recorded(outputs)
-        if shown != list(range(1, written + 1)):
-            lost.append(f"epochs {shown} of {written} are shown")
-    return lost
+    lost += [f"it is shown as {end}" for end in ends if end not in _ends(is_finished=is_finished)]
+    return lost + _not_shown(folder / "history.jsonl", stored)
+
+
+def _not_shown(history: Path, stored: list[StoredRun]) -> list[str]:
+    """What the store has not, or has besides, of the epochs that the history has."""
+    rows = [json.loads(line) for line in history.read_text().splitlines()] if history.exists() else []
+    expected = {(key, row["epoch"]): value for row in rows for key, value in row["metrics"].items()}
+    shown = [{pair: run.metrics[pair] for pair in run.metrics if not pair[0].startswith("best/")} for run in stored]
+    if shown == [expected] or not (shown or expected):
+        return []
+    return [f"runs show {[len(metrics) for metrics in shown]} of {len(expected)} metrics"]
+
+
+def _ends(*, is_finished: bool) -> list[tuple[str, str]]:
+    return [("FINISHED", "completed")] if is_finished else [("KILLED", "interrupted")]

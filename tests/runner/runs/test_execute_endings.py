@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from cnn_core import load_state
+from experiments.config.schema import Config
 from experiments.data.dataset import DataError
 from experiments.runs import attempt
+from experiments.runs.epochs import Epochs
 from experiments.runs.execute import execute
 from experiments.training.loop import DivergedError, train
 from tests.runner.configs import small_config
@@ -18,6 +20,11 @@ from tests.runner.doubles import Store
 from tests.runner.runs.folders import Stop, folder_of, interrupted, rows
 
 pytestmark = pytest.mark.usefixtures("store", "picture")
+
+
+def losses(config: Config) -> list[tuple[int, float]]:
+    """The epochs of the history, as a store shows them."""
+    return [(row["epoch"], row["metrics"]["train/loss"]) for row in rows(config)]
 
 
 def test_failed_run_leaves_its_traceback_and_is_closed(outputs: Path, store: Store, stop_after: Stop) -> None:
@@ -72,26 +79,52 @@ def test_interruption_amid_a_checkpoint_is_one_at_its_end(
     assert (store.only.status, store.only.tags["outcome"]) == ("KILLED", "interrupted")
     assert not folder_of(config).failure.exists()
     assert len(rows(config)) == 1
-    assert [step for step, _ in store.only.values("train/loss")] == [1]  # nobody would look for it afterwards
     assert load_state(folder_of(config).checkpoint)["epoch"] == 1
 
 
-def test_run_that_is_interrupted_before_it_has_gone_on_is_shown_as_before(
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(28, "No space left on device")], ids=["Ctrl-C", "disk"])
+@pytest.mark.parametrize("moment", ["recorded", "checkpoint"])
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_run_that_ends_between_an_epoch_and_the_next_shows_all_that_its_history_has(
+    epochs: int, moment: str, error: BaseException, outputs: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = small_config(outputs)
+    place, name = (Epochs, "add") if moment == "recorded" else (attempt, "save_checkpoint")
+    done = getattr(place, name)
+
+    def ends(*words: Any) -> Any:
+        result = done(*words)
+        if len(rows(config)) == epochs:
+            raise error
+        return result
+
+    with monkeypatch.context() as patch:
+        patch.setattr(place, name, ends)
+        with pytest.raises(type(error)):
+            execute(config)
+    assert store.only.status in ("KILLED", "FAILED")
+    assert store.only.values("train/loss") == losses(config)
+    execute(config)
+    assert store.only.status == "FINISHED"
+    assert store.only.values("train/loss") == losses(config)
+
+
+def test_run_that_is_interrupted_as_it_goes_on_still_shows_its_epochs(
     outputs: Path, store: Store, stop_after: Stop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    config = small_config(outputs)
+    interrupted(config, stop_after, 1)
+
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    config = small_config(outputs)
-    interrupted(config, stop_after, 1)
     with monkeypatch.context() as patch:
-        patch.setattr(attempt, "record_source", interrupt)
+        patch.setattr(Epochs, "take_up", interrupt)
         with pytest.raises(KeyboardInterrupt):
             execute(config)
-    assert [step for step, _ in store.only.values("train/loss")] == [1]
-    assert store.only.status == "KILLED"
-    assert execute(config).outcome == "completed"
-    assert [step for step, _ in store.only.values("train/loss")] == [1, 2]
+    assert (store.only.status, store.only.values("train/loss")) == ("KILLED", losses(config))
+    execute(config)
+    assert (store.only.status, store.only.values("train/loss")) == ("FINISHED", losses(config))
 
 
 def test_run_without_data_has_failed(outputs: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
