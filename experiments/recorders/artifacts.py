@@ -1,10 +1,11 @@
 """A file of a run as its store keeps it. A server says where it is, and only what it serves itself is taken from it:
 a server that names a folder of this machine, another host or a way out of its own folder is answered by nothing.
+Nor is anything written into a folder of this machine that a server elsewhere names.
 """
 
 from http import HTTPStatus
 from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 from urllib.request import url2pathname
 
 from experiments.recorders.mlflow_client import Client, mlflow
@@ -12,6 +13,8 @@ from experiments.recorders.uri import is_server
 from experiments.untrusted import JSON_SIZE, RefusedError, read_bounded
 
 _SERVED = "/api/2.0/mlflow-artifacts/artifacts"
+# Not sftp and ftp: their host may be this one, which a key of the user opens.
+_OBJECT_STORES = ("s3", "gs", "wasbs", "abfss", "hdfs", "dbfs")
 
 
 def read_artifact(client: Client, uri: str, run_id: str, name: str) -> bytes | None:
@@ -34,6 +37,33 @@ def read_artifact(client: Client, uri: str, run_id: str, name: str) -> bytes | N
         return None
 
 
+def write_artifact(client: Client, uri: str, run_id: str, file: Path) -> bool:
+    """Add a file to the artifacts of a run whose tracking server is elsewhere; False where that might be here.
+
+    The place is asked for once: what is written to is what was looked at.
+    """
+    location = str(client.get_run(run_id).info.artifact_uri)
+    if not is_kept_elsewhere(location):
+        return False
+    registry = mlflow().store.artifact.artifact_repository_registry
+    registry.get_artifact_repository(location, tracking_uri=uri).log_artifact(str(file))
+    return True
+
+
+def is_kept_elsewhere(location: str) -> bool:
+    """Whether a tracking server keeps what is written there, or an object store.
+
+    >>> is_kept_elsewhere("mlflow-artifacts:/1/ab12/artifacts"), is_kept_elsewhere("s3://bucket/1")
+    (True, True)
+    >>> is_kept_elsewhere("file://host/srv"), is_kept_elsewhere("../srv")
+    (False, False)
+    """
+    parts = _parts(location)
+    is_named = bool(parts.netloc) or parts.scheme == "dbfs"
+    in_object_store = parts.scheme in _OBJECT_STORES and is_named and ".." not in unquote(parts.path).split("/")
+    return in_object_store or served_path(location) is not None
+
+
 def served_path(location: str) -> str | None:
     """Where a tracking server serves a run's artifacts itself; None if it says that they lie somewhere else.
 
@@ -42,7 +72,7 @@ def served_path(location: str) -> str | None:
     >>> served_path("file:///etc"), served_path("mlflow-artifacts:/../../etc"), served_path("s3://bucket/1")
     (None, None, None)
     """
-    parts = urlsplit(location)
+    parts = _parts(location)
     segments = unquote(parts.path).strip("/").split("/")
     if parts.scheme != "mlflow-artifacts" or parts.netloc or {"", ".", ".."} & set(segments):
         return None
@@ -55,11 +85,19 @@ def local_folder(location: str) -> Path | None:
     >>> local_folder("file:///srv/artifacts/1"), local_folder("/srv/artifacts/1"), local_folder("s3://bucket/1")
     (PosixPath('/srv/artifacts/1'), PosixPath('/srv/artifacts/1'), None)
     """
-    parts = urlsplit(location)
+    parts = _parts(location)
     if parts.scheme not in ("", "file") or parts.netloc:
         return None
     path = Path(url2pathname(parts.path) if parts.scheme else location)
     return path if path.is_absolute() else None
+
+
+def _parts(location: str) -> SplitResult:
+    """The parts of an address; of one that is none, empty ones."""
+    try:
+        return urlsplit(location)
+    except ValueError:
+        return urlsplit("")
 
 
 def _download(client: Client, path: str) -> bytes | None:

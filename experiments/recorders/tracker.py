@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from experiments.recorders.artifacts import local_folder
+from experiments.recorders.artifacts import write_artifact
 from experiments.recorders.book import Status
 from experiments.recorders.history import Row
 from experiments.recorders.mlflow_client import Client, StoreRefusesError, mlflow, one_at_a_time, translated
@@ -102,12 +102,12 @@ class Tracker:
                 )
 
     def log_file(self, run_id: str, file: Path) -> None:
-        """Upload a file as an artifact; nothing where a server elsewhere names a folder of this machine."""
+        """Upload a file as an artifact; nothing where a server elsewhere names what may be on this machine."""
         with translated(self.uri):
-            if is_elsewhere(self.uri) and local_folder(str(self._client.get_run(run_id).info.artifact_uri)):
-                self._say_that_files_stay()
-            else:
+            if not is_elsewhere(self.uri):
                 self._client.log_artifact(run_id, str(file))
+            elif not write_artifact(self._client, self.uri, run_id, file):
+                self._say_that_files_stay()
 
     def set_status(self, run_id: str, status: Status, ended_ms: int | None) -> None:
         """Say that a run is RUNNING, or how and when it ended."""
@@ -130,9 +130,7 @@ class Tracker:
     def _say_that_files_stay(self) -> None:
         if not self._said_that_files_stay:
             self._said_that_files_stay = True
-            said = (
-                "tracking.uri=%s: keeps files in a folder that would be one of this machine; they stay in outputs_dir"
-            )
+            said = "tracking.uri=%s: keeps files where this machine would be written to; they stay in outputs_dir"
             _log.warning(said, public(self.uri))
 
     @property

@@ -59,7 +59,7 @@ class HostileServer:
                 else:
                     say(self, json.dumps(answer).encode())
 
-            do_POST = do_GET  # noqa: N815  # as the base class calls it
+            do_POST = do_PUT = do_GET  # noqa: N815  # as the base class calls it
 
             def log_message(self, format: str, *args: object) -> None:
                 """Keeps quiet."""

@@ -3,6 +3,7 @@
 Against MLflow's real client: what it would do by itself is part of what is tested.
 """
 
+import json
 import os
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
@@ -14,6 +15,7 @@ from experiments.comparison.experiment_frames import epochs_by_run
 from experiments.recorders import mlflow_client
 from experiments.recorders.mlflow_client import TrackerError, mlflow
 from experiments.recorders.store import Store
+from experiments.recorders.tracker import Tracker
 from tests.runner.recorders.hostile_server import API, FILES, HostileServer, endless, redirected, run, say
 
 RUN_ID = "ab" * 16
@@ -54,6 +56,7 @@ def test_file_that_the_server_serves_is_read(server: HostileServer) -> None:
         "mlflow-artifacts:/1/%2e%2e/%2e%2e{}",
         "mlflow-artifacts:/",
         "mlflow-artifacts://other.example/1/ab",
+        "mlflow-artifacts://[::1/1/ab",
         "ftp://other.example{}",
         "http://other.example{}",
         "s3://bucket{}",
@@ -69,6 +72,83 @@ def test_what_the_server_says_lies_elsewhere_is_not_read(location: str, server: 
     assert Store(server.uri).file(RUN_ID, NAME) is None
     assert not [path for path in server.asked if not path.startswith(API)]
     assert (tmp_path / NAME).read_text() == "secret"
+
+
+def log_file(server: HostileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Upload a file to the server as if it was on another machine."""
+    monkeypatch.setattr("experiments.recorders.tracker.is_elsewhere", lambda _: True)
+    (tmp_path / NAME).write_text("content")
+    Tracker(server.uri, "cnn", tmp_path).log_file(RUN_ID, tmp_path / NAME)
+
+
+def test_file_goes_to_the_server_that_serves_it(
+    server: HostileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.answers[OWN] = lambda request: say(request, b"")
+    log_file(server, tmp_path, monkeypatch)
+    assert server.asked[-1] == OWN
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "file://{}/evil",
+        "file://localhost{}/evil",
+        "file://evil{}/evil",
+        "file:{}/evil",
+        "FILE:{}/evil",
+        " file:{}/evil",
+        "file:evil",
+        "{}/evil",
+        "//evil{}/evil",
+        "../../evil",
+        "evil",
+        "evil/evil",
+        "c:evil",
+        "",
+        "runs:/ab/evil",
+        "models:/ab/1",
+        "http://127.0.0.1:9{}/evil",
+        "sftp://localhost{}/evil",
+        "ftp:{}/evil",
+        "hdfs:{}/evil",
+        "hdfs://default/..{}/evil",
+        "dbfs:/../..{}/evil",
+        "sqlite://{}/evil.db",
+        "mlflow-artifacts:/../../../..{}/evil",
+        "mlflow-artifacts:/1/%2e%2e/%2e%2e{}",
+        "mlflow-artifacts://127.0.0.1:9/1/ab",
+        "mlflow-artifacts://[::1/1/ab",
+    ],
+)
+def test_file_is_not_written_where_a_server_elsewhere_wants_it(
+    location: str,
+    server: HostileServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    server.answers[f"{API}/runs/get"] = {"run": run(artifact_uri=location.format(tmp_path))}
+    log_file(server, tmp_path, monkeypatch)
+    assert {path.name for path in tmp_path.iterdir()} == {"here", "temporary", NAME}
+    assert not [path for path in server.asked if not path.startswith(API)]
+    assert "they stay in outputs_dir" in caplog.text
+
+
+def test_file_is_written_where_it_was_looked_at_though_the_server_changes_its_mind(
+    server: HostileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = run()["info"]["artifact_uri"]
+    locations = iter([own, f"{tmp_path}/evil"])
+
+    def another_each_time(request: BaseHTTPRequestHandler) -> None:
+        say(request, json.dumps({"run": run(artifact_uri=next(locations))}).encode())
+
+    server.answers[f"{API}/runs/get"] = another_each_time
+    server.answers[OWN] = lambda request: say(request, b"")
+    log_file(server, tmp_path, monkeypatch)
+    assert server.asked[-1] == OWN
+    assert not (tmp_path / "evil").exists()
 
 
 def test_names_in_a_listing_are_not_even_asked_for(server: HostileServer) -> None:
