@@ -86,9 +86,10 @@ def _refuse_missing(uri: str, outputs_dir: Path) -> None:
 
 def _rebuild(outputs_dir: Path, uri: str, *, everything: bool) -> None:
     """Find out what a store has lost, or never had."""
-    known = Store(uri).run_ids()
+    store = Store(uri)
+    known = store.run_ids()
     for folder in all_folders(outputs_dir):
-        forget_lost(folder, uri, known)
+        forget_lost(folder, store, known)
         if everything:
             show_here_too(folder, uri)
 

@@ -11,25 +11,31 @@ from filelock import FileLock, Timeout
 
 from experiments.recorders.book import BOOK, Entry, book_key, entries, place_of, write_entry
 from experiments.recorders.pending import pending
+from experiments.recorders.store import Store
 from experiments.recorders.uri import absolute_uri, public
 
 
-def forget_lost(folder: Path, uri: str, known: Collection[str]) -> None:
+def forget_lost(folder: Path, store: Store, known: Collection[str]) -> None:
     """Have everything shown anew whose MLflow run the store has never heard of.
 
     Args:
         folder: of a run or a sweep.
-        uri: of the store.
-        known: the ids of all its runs, deleted ones included.
+        store: where.
+        known: the ids of all its runs some time ago, deleted ones included; of others it is asked again.
+
+    Raises:
+        TrackerError: the store cannot be reached.
     """
-    _rewrite(
-        folder,
-        lambda noted: {
-            key: _unshown(entry)
-            for key, entry in noted.items()
-            if _store(key) == public(absolute_uri(uri)) and entry.run_id is not None and entry.run_id not in known
-        },
-    )
+
+    def suspected(noted: dict[str, Entry]) -> dict[str, str]:
+        here = {key: entry.run_id for key, entry in noted.items() if _store(key) == store.key}
+        return {key: run_id for key, run_id in here.items() if run_id is not None and run_id not in known}
+
+    def lost(noted: dict[str, Entry]) -> dict[str, Entry]:
+        return {key: _unshown(noted[key]) for key, run_id in suspected(noted).items() if not store.knows(run_id)}
+
+    if suspected(entries(folder / BOOK)):
+        _rewrite(folder, lost)
 
 
 def show_here_too(folder: Path, uri: str) -> None:
@@ -43,13 +49,12 @@ def show_here_too(folder: Path, uri: str) -> None:
         }
         return {key: entry for key, entry in wanted.items() if key not in noted}
 
-    _rewrite(folder, copies)
+    if copies(entries(folder / BOOK)):
+        _rewrite(folder, copies)
 
 
 def _rewrite(folder: Path, changed: Callable[[dict[str, Entry]], dict[str, Entry]]) -> None:
-    """Write the entries that change, unless somebody is at the folder."""
-    if not changed(entries(folder / BOOK)):
-        return
+    """Write the entries that change, unless somebody is at the folder: only with its lock is it known what they are."""
     try:
         with FileLock(folder / "lock", blocking=False):
             for key, entry in changed(entries(folder / BOOK)).items():

@@ -82,6 +82,17 @@ class Store:
             found = _paged(lambda **page: self.client.search_runs(ids, "", everything, **page))
             return {run.info.run_id for run in found}
 
+    def knows(self, run_id: str) -> bool:
+        """Whether there is this run or has been."""
+        with translated(self.uri):
+            try:
+                self.client.get_run(run_id)
+            except mlflow().exceptions.MlflowException as error:
+                if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                    return False
+                raise
+            return True
+
     def values(self, run_ids: Sequence[str], keys: Sequence[str]) -> Iterator[tuple[str, str, int, float]]:
         """Every value of these metrics: run id, key, step, value; of each run and key in the order of time."""
         if not run_ids:

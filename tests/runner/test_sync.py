@@ -24,6 +24,7 @@ def known(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         return set(store.runs)
 
     monkeypatch.setattr(StoreOnTheWhole, "run_ids", run_ids)
+    monkeypatch.setattr(StoreOnTheWhole, "knows", lambda _, run_id: run_id in store.runs)
     monkeypatch.setattr(StoreOnTheWhole, "is_missing", lambda asked: "/old/" in asked.uri)
 
 
@@ -125,6 +126,18 @@ def test_store_that_was_lost_is_made_again(outputs: Path, store: Store) -> None:
     assert (store.only.begun_ms, store.only.ended_ms) == (before.begun_ms, before.ended_ms)
     assert called(outputs, "--tracking-uri", URI) == 0
     assert len(store.runs) == 1
+
+
+def test_run_that_another_process_shows_meanwhile_is_not_shown_again(
+    outputs: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked_before(_: object) -> set[str]:
+        ended(run_folder(outputs))  # the other process shows it, and is done with the folder
+        return set()
+
+    monkeypatch.setattr(StoreOnTheWhole, "run_ids", asked_before)
+    assert called(outputs, "--tracking-uri", URI) == 0
+    assert store.only.status == "FINISHED"
 
 
 def test_all_runs_are_shown_in_another_store_when_asked(

@@ -60,6 +60,7 @@ def test_deleted_runs_and_those_of_deleted_experiments_are_known_too(made: Track
     store = Store(store_uri)
     store.client.delete_experiment(other.open())
     assert store.run_ids() == set(ids)
+    assert [store.knows(run_id) for run_id in [*ids, "0" * 32]] == [True, True, True, False]
 
 
 def test_database_whose_tables_were_not_all_made_never_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
