@@ -19,7 +19,7 @@ from experiments.recorders.mlflow_client import StoreRefusesError, TrackerError
 from experiments.recorders.pending import all_folders, is_pending, no_longer_pending, pending_folders
 from experiments.recorders.tracker import tracker
 from experiments.recorders.uri import absolute_uri, public
-from experiments.recorders.view import View, now_ms
+from experiments.recorders.view import ParentMissingError, View, now_ms
 from experiments.untrusted import RefusedError
 
 _log = logging.getLogger(__name__)
@@ -76,14 +76,14 @@ def settle_all(folders: Iterable[Path], uri: str) -> Iterator[Settled]:
     """Settle folder by folder, and yield what was done.
 
     Raises:
-        StoreRefusesError: at the end, what was the first to be refused; all else is done.
+        StoreRefusesError, ParentMissingError: at the end, the first of them; all else is done.
         TrackerError: at once: the store cannot be reached.
     """
-    refused: StoreRefusesError | None = None
+    refused: TrackerError | None = None
     for folder in folders:
         try:
             settled = settle(folder, uri)
-        except StoreRefusesError as error:
+        except (StoreRefusesError, ParentMissingError) as error:
             refused = refused or error
         else:
             if settled is not None:

@@ -258,6 +258,25 @@ def test_folder_that_was_removed_by_hand_is_forgotten(outputs: Path, store: Stor
     assert list((outputs / "pending").iterdir()) == []
 
 
+def test_run_whose_sweep_is_not_shown_yet_holds_up_no_other(
+    outputs: Path, store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("experiments.recorders.uploader._PARENT_PATIENCE", 1)  # nobody shows the sweep meanwhile
+    store.down = True
+    sweep = run_folder(outputs, SWEEP, "sweeps")
+    killed(sweep, epochs=0)
+    ended(run_folder(outputs, "1" * 12), part=SweepPart(SWEEP, "seed=0"))
+    ended(run_folder(outputs, "2" * 12))
+    store.down = False
+    caplog.clear()
+    with FileLock(sweep / "lock"):  # its process is at it, and has not come to show it
+        settle_pending(URI, outputs)
+    assert [run.tags["identity"] for run in store.runs.values()] == ["2" * 12]
+    assert caplog.messages == [f"{URI} does not show the sweep {SWEEP} yet"]
+    settle_pending(URI, outputs)
+    assert len(store.runs) == 3
+
+
 def test_run_that_the_store_refuses_holds_up_no_other(
     outputs: Path, store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
