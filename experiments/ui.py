@@ -26,6 +26,7 @@ from experiments.recorders.settling import settle_pending
 from experiments.recorders.store import Store
 from experiments.recorders.uri import is_server
 from experiments.terminal import stderr, stdout
+from experiments.untrusted import printable
 
 _LOOPBACK = "127.0.0.1"
 _EVERYWHERE = ("0.0.0.0", "::")  # a question, not a wish
@@ -166,7 +167,7 @@ def _await(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
 
 def _print_links(address: str, pages: dict[str, str]) -> None:
     for title, page in pages.items():
-        stdout.print(f"{title}\n  {address}/{page}", markup=False, highlight=False)
+        stdout.print(f"{printable(title)}\n  {address}/{page}", markup=False, highlight=False)
 
 
 if __name__ == "__main__":

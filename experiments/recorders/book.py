@@ -4,10 +4,11 @@ It has an entry for each store, experiment and sweep. Only the process that hold
 entry counts as none.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 from experiments.digest import json_digest
 from experiments.files import read_json, write_json
@@ -16,6 +17,7 @@ Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 _STATUSES = ("RUNNING", "FINISHED", "FAILED", "KILLED")
 
 BOOK = "tracked.json"  # its name in every folder
+_RUN_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _LARGEST = 2**53  # what every store can hold
 _SEAL = "sha256"  # of all else in an entry
 
@@ -109,7 +111,16 @@ def run_ids(book: Path) -> list[str]:
     """The ids of all MLflow runs that are noted."""
     noted = (read_json(book) or {}).values()
     ids = [entry.get("run_id") for entry in noted if isinstance(entry, dict)]
-    return [run_id for run_id in ids if isinstance(run_id, str)]
+    return [run_id for run_id in ids if is_run_id(run_id)]
+
+
+def is_run_id(value: object) -> TypeGuard[str]:
+    """Whether it is what a store may call a run: ids are printed, and put into questions and addresses.
+
+    >>> is_run_id("0af7651916cd43dd8448eb211c80319c"), is_run_id("ab\x1b[31m"), is_run_id("../ab")
+    (True, False, False)
+    """
+    return isinstance(value, str) and _RUN_ID.fullmatch(value) is not None
 
 
 def _is_damaged(content: object) -> bool:
@@ -145,11 +156,12 @@ def _is_whole(entry: Entry) -> bool:
         and entry.status in _STATUSES
         and all(isinstance(text, str) for mapping in texts for text in mapping.values())
         and all(isinstance(number, int | float) for mapping in numbers for number in mapping.values())
-        and all(isinstance(run_id, str) for run_id in entry.replaced)
+        and all(map(is_run_id, entry.replaced))
         and all(map(_is_file_name, entry.files))
         and all(map(_is_count, counts))
         and (entry.ended_ms is None or _is_count(entry.ended_ms))
-        and all(isinstance(value, str | None) for value in (entry.run_id, entry.experiment_id))
+        and (entry.run_id is None or is_run_id(entry.run_id))
+        and isinstance(entry.experiment_id, str | None)
     )
 
 

@@ -25,7 +25,9 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ReadTime
 from cnn_core.state import replaced
 from experiments.errors import UserError
 from experiments.interruption import undisturbed
+from experiments.recorders.book import is_run_id
 from experiments.recorders.uri import fault_of_address, public, sqlite_path
+from experiments.untrusted import printable
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -185,6 +187,17 @@ def translated(uri: str) -> Iterator[None]:
     except _store_errors() as error:
         kind = StoreRefusesError if getattr(error, "error_code", None) in _REFUSALS else TrackerError
         raise kind(f"tracking.uri={public(uri)}: {_reason(error)}") from error
+
+
+def checked_run_id(run_id: object) -> str:
+    """The id that a store has given a run.
+
+    Raises:
+        TrackerError: it is none.
+    """
+    if not is_run_id(run_id):
+        raise TrackerError(f"the store calls a run {printable(run_id)!r}, which is no id of MLflow's")
+    return run_id
 
 
 def _reason(error: BaseException) -> str:

@@ -8,7 +8,7 @@ from itertools import product
 from typing import Any
 
 from experiments.recorders.artifacts import read_artifact
-from experiments.recorders.mlflow_client import Client, TrackerError, connect, mlflow, translated
+from experiments.recorders.mlflow_client import Client, TrackerError, checked_run_id, connect, mlflow, translated
 from experiments.recorders.uri import absolute_uri, public, sqlite_path
 
 _PAGE = 1000  # what a search finds comes in answers of this size
@@ -156,5 +156,5 @@ def _paged(search: Callable[..., Any]) -> Iterator[Any]:
 
 def _stored_run(run: Any) -> StoredRun:
     info, data = run.info, run.data
-    name = str(info.run_name or "")
-    return StoredRun(info.run_id, name, info.status, int(info.start_time or 0), data.tags, data.params, data.metrics)
+    run_id, name = checked_run_id(info.run_id), str(info.run_name or "")
+    return StoredRun(run_id, name, info.status, int(info.start_time or 0), data.tags, data.params, data.metrics)

@@ -11,7 +11,14 @@ from pathlib import Path
 from experiments.recorders.artifacts import write_artifact
 from experiments.recorders.book import Status
 from experiments.recorders.history import Row
-from experiments.recorders.mlflow_client import Client, StoreRefusesError, mlflow, one_at_a_time, translated
+from experiments.recorders.mlflow_client import (
+    Client,
+    StoreRefusesError,
+    checked_run_id,
+    mlflow,
+    one_at_a_time,
+    translated,
+)
 from experiments.recorders.store import Store
 from experiments.recorders.uri import is_elsewhere, is_server, public
 
@@ -57,7 +64,7 @@ class Tracker:
         experiment_id = self.open()
         with translated(self.uri):
             run = self._client.create_run(experiment_id, begun_ms, {**tags, **_parent(parent)}, run_name=name)
-            return str(run.info.run_id)
+            return checked_run_id(run.info.run_id)
 
     def created(self, *, tags: Mapping[str, str], begun_ms: int, parent: str | None) -> list[str]:
         """The ids of the runs that were created with these words."""

@@ -123,6 +123,15 @@ def test_links_of_a_server_that_runs_already_are_printed_without_its_password(
     assert "secret" not in out
 
 
+def test_name_of_an_experiment_does_nothing_to_the_terminal(
+    outputs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(ui, "links", lambda _: {"experiment \x1b]0;owned\x07\nrun": "#/experiments/1"})
+    assert ui.main(["--tracking-uri", "http://host:5000", "--outputs-dir", str(outputs)]) == 0
+    out = capsys.readouterr().out
+    assert out == "experiment \\x1b]0;owned\\x07\\nrun\n  http://host:5000/#/experiments/1\n"
+
+
 def test_server_that_ends_is_reported_with_its_log(
     outputs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -64,6 +64,8 @@ def test_book_that_is_missing_is_empty(book: Path) -> None:
         {"revision": True},
         {"ended_ms": -1},
         {"run_id": 3},
+        {"run_id": "../ab"},
+        {"replaced": ["../ab"]},
         {"uploaded": {"a": "b"}},
         {"replaced": {}},
         {"unknown": 1},

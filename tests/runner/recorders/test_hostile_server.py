@@ -275,6 +275,26 @@ def test_answer_that_is_none_is_an_error_in_a_line(body: bytes, server: HostileS
     assert str(caught.value).isprintable()
 
 
+@pytest.mark.parametrize("run_id", ["ab\x1b[31m", "ab\nrun", "", "../ab", "a" * 65, "ab'"])
+def test_run_with_an_id_that_is_none_is_an_error_in_a_line(run_id: str, server: HostileServer, tmp_path: Path) -> None:
+    found = run()
+    found["info"]["run_id"] = run_id
+    server.answers[f"{API}/runs/search"] = {"runs": [found]}
+    server.answers[f"{API}/runs/create"] = {"run": found}
+    server.answers[f"{API}/experiments/get-by-name"] = {
+        "experiment": {"experiment_id": "1", "lifecycle_stage": "active"}
+    }
+    tracker = Tracker(server.uri, "cnn", tmp_path)
+    for ask in (
+        lambda: list(Store(server.uri).search("", ["1"])),
+        lambda: tracker.create("n", tags={}, begun_ms=1000),
+        lambda: tracker.created(tags={}, begun_ms=1000, parent=None),
+    ):
+        with pytest.raises(TrackerError, match="which is no id of MLflow's") as caught:
+            ask()
+        assert str(caught.value).isprintable()
+
+
 def test_hundred_thousand_tags_are_read_as_what_they_are(server: HostileServer) -> None:
     tags = {f"tag{number}": "x" * 100 for number in range(100_000)}
     server.answers[f"{API}/runs/search"] = {"runs": [run(tags=tags)]}
