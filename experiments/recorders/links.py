@@ -19,7 +19,7 @@ def links(store: Store) -> dict[str, str]:
     for name, experiment_id in store.experiments().items():
         if name == "Default":  # MLflow's own, empty
             continue
-        pages[f"experiment {name}"] = f"#/experiments/{experiment_id}?{_MODE}"
+        pages[f"experiment {name}"] = f"#/experiments/{quote(experiment_id)}?{_MODE}"
         if sweep := next(store.search(f"tags.`{SWEEP_SIZE}` != ''", [experiment_id]), None):
             pages[f"experiment {name}, latest {sweep.name}"] = children_page(experiment_id, sweep.run_id)
     return pages
@@ -31,7 +31,7 @@ def children_page(experiment_id: str, parent: str) -> str:
     `/runs` must be in it: from the experiment's page the UI goes on there by itself, but forgets the filter.
     """
     children = quote(f"tags.`mlflow.parentRunId` = '{parent}'")
-    return f"#/experiments/{experiment_id}/runs?{_MODE}&searchFilter={children}"
+    return f"#/experiments/{quote(experiment_id)}/runs?{_MODE}&searchFilter={children}"
 
 
 def compare_page(experiment_id: str, run_ids: Sequence[str]) -> str:

@@ -13,6 +13,7 @@ import pytest
 
 from experiments.comparison.experiment_frames import epochs_by_run
 from experiments.recorders import mlflow_client
+from experiments.recorders.links import links
 from experiments.recorders.mlflow_client import TrackerError, mlflow
 from experiments.recorders.store import Store
 from experiments.recorders.tracker import Tracker
@@ -293,6 +294,15 @@ def test_run_with_an_id_that_is_none_is_an_error_in_a_line(run_id: str, server: 
         with pytest.raises(TrackerError, match="which is no id of MLflow's") as caught:
             ask()
         assert str(caught.value).isprintable()
+
+
+def test_address_has_nothing_that_commands_a_terminal(server: HostileServer) -> None:
+    experiment = {"experiment_id": "1\x1b[31m", "name": "cnn"}
+    server.answers[f"{API}/experiments/search"] = {"experiments": [experiment]}
+    server.answers[f"{API}/runs/search"] = {"runs": [run()]}
+    pages = list(links(Store(server.uri)).values())
+    assert len(pages) == 2
+    assert all(page.isprintable() for page in pages)
 
 
 def test_hundred_thousand_tags_are_read_as_what_they_are(server: HostileServer) -> None:
