@@ -6,15 +6,16 @@ free. A folder that somebody is at is left to them; so are runs of other machine
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from experiments.recorders.book import BOOK, Entry, entries, is_complete, place_of
-from experiments.recorders.history import History
+from experiments.recorders.history import History, Row
 from experiments.recorders.mlflow_client import StoreRefusesError, TrackerError
 from experiments.recorders.pending import all_folders, is_pending, no_longer_pending, pending_folders
 from experiments.recorders.tracker import tracker
@@ -23,6 +24,8 @@ from experiments.recorders.view import ParentMissingError, View, now_ms
 from experiments.untrusted import RefusedError
 
 _log = logging.getLogger(__name__)
+
+_LEFT = ("environment.json", "history.jsonl", "train.log")  # what a run that ends before its time has to show
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ def settle(folder: Path, uri: str) -> Settled | None:
                 closed += entry.status == "RUNNING"
                 view = View(folder, key, entry, rows)
                 if entry.status == "RUNNING":
-                    view.change(_interrupted)
+                    view.change(partial(_interrupted, rows=rows))
                 _, experiment, _ = place_of(key) or ("", "", "")
                 view.upload(tracker(absolute_uri(uri), experiment, folder.parent.parent))
             return Settled(folder, views, epochs, closed)
@@ -141,6 +144,8 @@ def _take_back_mark(folder: Path) -> None:
                 no_longer_pending(folder)
 
 
-def _interrupted(entry: Entry) -> None:
-    entry.status, entry.ended_ms = "KILLED", max(now_ms(), entry.begun_ms)
-    entry.tags = {**entry.tags, "outcome": "interrupted"}
+def _interrupted(entry: Entry, *, rows: Sequence[Row]) -> None:
+    """Show it as ended, with what it has left; it went on for as long as its last epoch tells, not until now."""
+    entry.status, entry.tags = "KILLED", {**entry.tags, "outcome": "interrupted"}
+    entry.ended_ms = max(rows[-1].timestamp_ms if rows else now_ms(), entry.begun_ms)
+    entry.files = list(dict.fromkeys([*entry.files, *_LEFT]))

@@ -31,6 +31,28 @@ def test_run_without_a_process_is_closed(outputs: Path, store: Store, caplog: py
     assert line.startswith("1 run was RUNNING in MLflow without a process")
 
 
+@pytest.mark.parametrize(("begun_s", "epochs", "ended_ms"), [(0.5, 2, 1002), (1.5, 2, 1500), (0.5, 0, 3_000_000)])
+def test_run_without_a_process_ended_with_its_last_epoch_and_not_when_that_was_found_out(
+    begun_s: float, epochs: int, ended_ms: int, outputs: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("experiments.recorders.view.time.time", lambda: begun_s)
+    uploader(URI, outputs)._looking_around = False  # it would settle what it is itself about to leave
+    killed(run_folder(outputs), epochs)
+    monkeypatch.setattr("experiments.recorders.view.time.time", lambda: 3000.0)
+    settle_pending(URI, outputs)
+    assert store.only.ended_ms == ended_ms
+
+
+def test_run_without_a_process_shows_the_files_it_has_left(outputs: Path, store: Store) -> None:
+    folder = run_folder(outputs)
+    for name in ("environment.json", "train.log", "checkpoint.npz"):
+        (folder / name).touch()
+    uploader(URI, outputs)._looking_around = False  # it would settle what it is itself about to leave
+    killed(folder)
+    settle_pending(URI, outputs)
+    assert sorted(store.only.files) == ["environment.json", "history.jsonl", "train.log"]
+
+
 def test_run_that_somebody_is_at_is_left_alone(outputs: Path, store: Store, caplog: pytest.LogCaptureFixture) -> None:
     folder = run_folder(outputs)
     killed(folder)
@@ -137,7 +159,7 @@ def test_other_stores_are_not_asked(outputs: Path, store: Store) -> None:
     assert store.calls == before
 
 
-@pytest.mark.parametrize("calls", range(9))
+@pytest.mark.parametrize("calls", range(10))
 def test_settling_that_is_cut_off_goes_on_where_it_was(calls: int, outputs: Path, store: Store) -> None:
     folder = run_folder(outputs)
     killed(folder, 2)
@@ -165,7 +187,7 @@ def test_store_that_is_down_is_said_once_and_stops_nothing(
 def test_failure_in_the_middle_leaves_the_rest_to_the_next(outputs: Path, store: Store) -> None:
     killed(run_folder(outputs, IDENTITY))
     killed(run_folder(outputs, SWEEP))
-    store.down_after = store.calls + 3  # one of two is closed
+    store.down_after = store.calls + 4  # one of two is closed
     settle_pending(URI, outputs)
     assert sorted(status for status, _ in states(store)) == ["KILLED", "RUNNING"]
     store.down_after = None
