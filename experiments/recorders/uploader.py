@@ -44,6 +44,7 @@ class Uploader:
         self._looking_around, self._settling = _settles, False  # looks for what earlier commands left, is at it
         self._left_alone: frozenset[Path] = frozenset()
         self._waited_in_vain = 0.0  # seconds
+        self._has_uploaded = False  # since the last failure
         self._failures, self._failed_in_a_row, self._orphaned = 0, 0, 0
         self._due = 0.0  # when to try again after a failure
 
@@ -176,25 +177,31 @@ class Uploader:
         if looks_around:
             folders = (folder for folder in pending_folders(self._outputs_dir) if folder not in self._left_alone)
             try:
-                report_closed(settle_all(folders, self.uri), between=self._upload_views)
+                report_closed(settle_all(folders, self.uri), between=self._upload_views_too)
             except StoreRefusesError as error:  # what others left; what this command shows may be welcome all the same
                 self._warn(str(error))
             finally:
                 self._settling = False
 
+    def _upload_views_too(self) -> None:
+        """Between two folders that others left, one of which has just been settled."""
+        self._has_uploaded = True
+        self._upload_views()
+
     def _upload_views(self) -> None:
         with self._condition:
             stale = [(view, store) for view, store in self._views.items() if not view.is_current]
         for view, store in stale:
-            view.upload(store)
+            self._has_uploaded |= view.upload(store)
             with self._condition:
                 self._condition.notify_all()
 
     def _succeed(self) -> None:
-        if self._failed_in_a_row:
+        if self._failed_in_a_row and self._has_uploaded:
             _log.info("tracking.uri=%s: answers again", public(self.uri))
+            self._failed_in_a_row = 0
         with self._condition:
-            self._failed_in_a_row, self._orphaned, self._due = 0, 0, 0.0
+            self._orphaned, self._due = 0, 0.0
             self._condition.notify_all()
 
     def _fail(self, error: Exception) -> None:
@@ -202,6 +209,7 @@ class Uploader:
             said = str(error) if isinstance(error, TrackerError) else f"{type(error).__name__}: {public(str(error))}"
             self._warn(said.removeprefix(f"tracking.uri={public(self.uri)}: "))
         with self._condition:
+            self._has_uploaded = False
             self._failed_in_a_row += 1
             self._failures += 1
             self._looking_around = _settles

@@ -98,8 +98,8 @@ class View:
         with self._changing:
             self._detached = True
 
-    def upload(self, tracker: Tracker) -> None:
-        """Make the store show what it is to show.
+    def upload(self, tracker: Tracker) -> bool:
+        """Make the store show what it is to show; False if somebody else may be at the folder by now.
 
         Raises:
             TrackerError: it could not be done, or not all of it; the next time goes on there.
@@ -108,11 +108,12 @@ class View:
             try:
                 self._upload(tracker)
             except DetachedError:
-                pass
+                return False
             except BaseException:
                 self._params = None
                 tracker.forget()
                 raise
+            return True
 
     def _upload(self, tracker: Tracker) -> None:
         self._refuse_detached()

@@ -81,6 +81,22 @@ def test_refusal_of_what_was_left_costs_a_warning_and_this_run_nothing(
     assert [record.levelno for record in caplog.records if "was deleted" in record.getMessage()] == [logging.WARNING]
 
 
+@pytest.mark.parametrize("comes_back", [False, True])
+def test_store_is_said_to_answer_again_when_something_was_uploaded(
+    comes_back: bool, outputs: Path, store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(module, "_settles", False)
+    store.down = True
+    run = begun(run_folder(outputs))
+    run.wait_for_failure()
+    store.down = not comes_back
+    run.end("FINISHED", {}, {}, [])
+    run.close()
+    wait_for_end_of_thread(uploader(URI, outputs))
+    assert ("answers again" in caplog.text) == comes_back
+
+
 def test_slow_server_is_waited_for_once(outputs: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_AT_LEAST", 0.3)
     answer = threading.Event()
