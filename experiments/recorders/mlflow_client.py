@@ -8,6 +8,7 @@ import contextlib
 import glob
 import logging
 import os
+import re
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -59,6 +60,11 @@ class StoreRefusesError(TrackerError):
     """The store answers, and will not do it: trying again would not help, but it may well do other things."""
 
 
+# What MLflow says of an answer without JSON. That of a gateway, 502 to 504, says nothing of what is behind it.
+_NO_MLFLOW = re.compile(
+    r"API request to endpoint (?:\S+ failed with error code (404|405|501) != 200"
+    r"|was successful but the response body was not in a valid JSON format)"
+)
 # What MLflow calls its refusals.
 _REFUSALS = ("RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS", "INVALID_PARAMETER_VALUE", "INVALID_STATE",
              "PERMISSION_DENIED")  # fmt: skip
@@ -210,6 +216,8 @@ def _reason(error: BaseException) -> str:
         if isinstance(cause, ConnectionError | gaierror) and cause.strerror:
             return f"cannot be reached: {cause.strerror}"
         cause = cause.__cause__ or cause.__context__ or getattr(cause, "reason", None)
+    if answer := _NO_MLFLOW.match(str(error)):
+        return f"answers, but not as an MLflow server ({answer[1] or 200}); is the address right?"
     return _in_a_line(error)
 
 

@@ -67,9 +67,9 @@ class HostileServer:
         return Handler
 
 
-def say(request: BaseHTTPRequestHandler, body: bytes, *, announced: int | None = None) -> None:
+def say(request: BaseHTTPRequestHandler, body: bytes, *, announced: int | None = None, code: int = 200) -> None:
     """Answer with a body, under a Content-Length of `announced` bytes if that is given."""
-    request.send_response(200)
+    request.send_response(code)
     request.send_header("Content-Length", str(len(body) if announced is None else announced))
     request.end_headers()
     request.wfile.write(body)

@@ -276,6 +276,24 @@ def test_answer_that_is_none_is_an_error_in_a_line(body: bytes, server: HostileS
     assert str(caught.value).isprintable()
 
 
+@pytest.mark.parametrize("code", [200, 404, 501])
+def test_server_that_is_none_of_mlflows_is_said_to_be_that(code: int, server: HostileServer, tmp_path: Path) -> None:
+    def page(request: BaseHTTPRequestHandler) -> None:
+        say(request, b"<html>\n<h1>my page</h1>", code=code)
+
+    server.answers[f"{API}/experiments/get-by-name"] = page
+    with pytest.raises(TrackerError) as caught:
+        Tracker(server.uri, "cnn", tmp_path).open()
+    said = f"answers, but not as an MLflow server ({code}); is the address right?"
+    assert str(caught.value) == f"tracking.uri={server.uri}: {said}"
+
+
+def test_gateway_whose_server_is_down_is_not_said_to_be_another(server: HostileServer, tmp_path: Path) -> None:
+    server.answers[f"{API}/experiments/get-by-name"] = lambda request: say(request, b"<html>", code=502)
+    with pytest.raises(TrackerError, match="502 error"):
+        Tracker(server.uri, "cnn", tmp_path).open()
+
+
 @pytest.mark.parametrize("run_id", ["ab\x1b[31m", "ab\nrun", "", "../ab", "a" * 65, "ab'"])
 def test_run_with_an_id_that_is_none_is_an_error_in_a_line(run_id: str, server: HostileServer, tmp_path: Path) -> None:
     found = run()
