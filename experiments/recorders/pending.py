@@ -6,12 +6,8 @@ too, but may be damaged.
 from collections.abc import Iterator
 from pathlib import Path
 
-<<<<<<< HEAD
-from experiments.recorders.book import BOOK
-from experiments.untrusted import JSON_SIZE, RefusedError, read_bounded
-=======
 from experiments.recorders.book import BOOK, is_run_id
->>>>>>> 22fef8f (Take no run id from a store that is none, and show names of experiments as they may be shown)
+from experiments.untrusted import JSON_SIZE, RefusedError, read_bounded
 
 KINDS = ("sweeps", "runs", "reruns")  # a sweep first: its runs are shown as its children
 
@@ -34,17 +30,11 @@ def note_run(folder: Path, run_id: str) -> None:
 
 def noted_runs(folder: Path) -> list[str]:
     """The MLflow runs noted since the folder is pending."""
-<<<<<<< HEAD
     try:
         words = read_bounded(_mark(folder), JSON_SIZE).decode(errors="replace").split()
     except (FileNotFoundError, RefusedError):
         return []
-    return [word for word in words if _RUN_ID.fullmatch(word)]
-=======
-    mark = _mark(folder)
-    words = mark.read_text(encoding="utf-8", errors="replace").split() if mark.exists() else []
     return [word for word in words if is_run_id(word)]
->>>>>>> 22fef8f (Take no run id from a store that is none, and show names of experiments as they may be shown)
 
 
 def is_pending(folder: Path) -> bool:
