@@ -58,6 +58,7 @@ def test_full_disk_costs_lines_and_one_warning(tmp_path: Path, capsys: pytest.Ca
     with log_file(path), Path("/dev/full").open("w", encoding="utf-8") as full:
         handler = logging.getLogger("experiments").handlers[-1]
         assert isinstance(handler, logging.FileHandler)
+        assert handler.stream is not None
         os.dup2(full.fileno(), handler.stream.fileno())
         LOGGER.info("first")
         LOGGER.info("second")
