@@ -227,7 +227,8 @@ class Attempt:
             yield
         except KeyboardInterrupt:
             self._showing.stop("KILLED", "interrupted", self._epochs.recorded())
-            _log.warning("interrupted; %s goes on from the last checkpoint", same_command(self._config))
+            goes_on = "goes on from the last checkpoint" if self._folder.checkpoint.exists() else "begins it again"
+            _log.warning("interrupted; %s %s", same_command(self._config), goes_on)
             raise
         except BaseException:  # recorded and raised again, whatever it is
             with suppress(OSError):  # the disk may be what failed

@@ -127,6 +127,14 @@ def test_run_that_is_interrupted_as_it_goes_on_still_shows_its_epochs(
     assert (store.only.status, store.only.values("train/loss")) == ("FINISHED", losses(config))
 
 
+@pytest.mark.parametrize(("epochs", "said"), [(0, "begins it again"), (1, "goes on from the last checkpoint")])
+def test_interrupted_run_says_what_the_same_command_does(
+    epochs: int, said: str, outputs: Path, stop_after: Stop, caplog: pytest.LogCaptureFixture
+) -> None:
+    interrupted(small_config(outputs), stop_after, epochs)
+    assert caplog.messages[-1] == f"interrupted; the same command {said}"
+
+
 def test_run_without_data_has_failed(outputs: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(*_: object) -> None:
         raise DataError("put the files there")
