@@ -126,17 +126,21 @@ def _remove_drafts(path: Path) -> None:
         draft.unlink(missing_ok=True)
 
 
-@cache
 def mlflow() -> ModuleType:
     """MLflow, imported at first use: it takes seconds, and must find its settings when it comes."""
+    with undisturbed():  # a module imported by half stays so, and the run could not be closed any more
+        return _imported()
+
+
+@cache
+def _imported() -> ModuleType:
     for key, value in SETTINGS.items():
         os.environ.setdefault(key, value)
-    with undisturbed():  # a module imported by half stays so, and the run could not be closed any more
-        module = import_module("mlflow")
-        import_module("mlflow.entities")
-        _bound_answers(import_module("mlflow.utils.request_utils"))
-        # Nor a database: it would be tried again for minutes, with a page of warnings each time.
-        import_module("mlflow.store.db.utils").MAX_RETRY_COUNT = 1  # type: ignore[attr-defined]
+    module = import_module("mlflow")
+    import_module("mlflow.entities")
+    _bound_answers(import_module("mlflow.utils.request_utils"))
+    # Nor a database: it would be tried again for minutes, with a page of warnings each time.
+    import_module("mlflow.store.db.utils").MAX_RETRY_COUNT = 1  # type: ignore[attr-defined]
     for chatty in ("mlflow", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # what it warns of becomes an error here

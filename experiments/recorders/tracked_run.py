@@ -135,7 +135,9 @@ class TrackedRun:
             entry.files, entry.status = _names(entry.files, files), status
             entry.ended_ms = max(now_ms(), entry.begun_ms)  # the clock may have been set back
 
-        self._change(ended)
+        if self._view is not None:
+            self._view.change(ended)
+            self._uploader.show(self._view, self._experiment)  # its beginning may have been cut off before that
 
     def attach(self, tags: Mapping[str, str], files: Sequence[Path]) -> None:
         """Add to a run that has ended, also to one that the store shows all of."""

@@ -113,6 +113,23 @@ def test_end_of_a_run_that_never_began_is_not_shown(folder: Path, store: Store) 
     assert store.calls == 0
 
 
+def test_run_whose_beginning_is_interrupted_is_shown_as_ended(
+    folder: Path, store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    run = tracked(folder)
+    with monkeypatch.context() as patch:
+        patch.setattr("experiments.recorders.uploader.mlflow", interrupt)  # it takes seconds to import
+        with pytest.raises(KeyboardInterrupt):
+            run.begin({}, {}, [], [])
+    run.end("KILLED", {"outcome": "interrupted"}, {}, [])
+    run.close()
+    assert (store.only.status, store.only.tags["outcome"]) == ("KILLED", "interrupted")
+    assert caplog.messages == []
+
+
 def test_store_that_fails_is_said_once_and_stops_nothing(
     folder: Path, store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:

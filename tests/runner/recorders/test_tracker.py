@@ -1,14 +1,18 @@
 """The tracking store, held against a real one: MLflow over SQLite."""
 
+import signal
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
+from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
+from experiments.recorders import mlflow_client
 from experiments.recorders.history import Row
 from experiments.recorders.mlflow_client import TrackerError, connect
 from experiments.recorders.tracker import Tracker, tracker
@@ -85,6 +89,24 @@ def test_new_database_writes_ahead_and_one_that_is_there_keeps_its_way(
         with closing(sqlite3.connect(database)) as store:
             modes += store.execute("PRAGMA journal_mode").fetchone()
     assert modes == ["wal", "delete"]
+
+
+def test_mlflow_is_made_ready_once_though_its_import_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(name: str) -> ModuleType:
+        asked.append(name)
+        if len(asked) == 1:
+            signal.raise_signal(signal.SIGINT)
+        return ModuleType(name)
+
+    asked: list[str] = []
+    bounded: list[ModuleType] = []
+    monkeypatch.setattr(mlflow_client, "import_module", interrupted)
+    monkeypatch.setattr(mlflow_client, "_bound_answers", bounded.append)
+    monkeypatch.setattr(mlflow_client, "_imported", cache(mlflow_client._imported.__wrapped__))
+    with pytest.raises(KeyboardInterrupt):
+        mlflow_client.mlflow()
+    assert mlflow_client.mlflow().__name__ == "mlflow"
+    assert [module.__name__ for module in bounded] == ["mlflow.utils.request_utils"]
 
 
 def test_params_logged_twice_are_no_error(made: Tracker, client: MlflowClient) -> None:
