@@ -41,7 +41,7 @@ def test_run_is_closed_in_order_when_its_terminal_is_closed(outputs: Path, elsew
         terminal.process.send_signal(signal.SIGHUP)  # the shell says so as well
         assert terminal.process.wait(PATIENCE) == 130
     assert only_status(outputs) == ("KILLED", "interrupted")
-    assert "interrupted; the same command goes on from the last checkpoint" in log(outputs)
+    assert "WARNING interrupted; the same command" in log(outputs)
 
 
 @pytest.mark.long

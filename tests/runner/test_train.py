@@ -97,7 +97,7 @@ def test_interruption_has_its_own_exit_code(
     monkeypatch.setattr(attempt, "build_dataset", raising(KeyboardInterrupt()))
     code, _, err = train_command(*words)
     assert code == INTERRUPTED
-    assert "interrupted; the same command goes on" in err
+    assert "interrupted; the same command begins it again" in err
     assert store.only.status == "KILLED"
 
 
