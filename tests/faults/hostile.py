@@ -1,10 +1,14 @@
 """Files of a stranger in the place of a run's own: nothing in them is carried out, and their size is not believed."""
 
 import io
+import json
+import os
 import pickle
 import zipfile
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -32,12 +36,14 @@ class _Payload:
 
 
 def trial(seed: int, ground: Ground) -> Trial:
-    """One hostile file; checkpoints and configurations take turns."""
-    name = [*_CHECKPOINTS, *_CONFIGURATIONS][seed % NUMBER]
+    """One hostile file; checkpoints, configurations and other files of a run take turns."""
+    name = [*_CHECKPOINTS, *_CONFIGURATIONS, *_FILES][seed % NUMBER]
     outputs = ground.outputs(KIND)
     canary = outputs.parent / "canary"
     if name in _CHECKPOINTS:
         command, lost = _with_checkpoint(_CHECKPOINTS[name], canary, outputs, ground)
+    elif name in _FILES:
+        command, lost = _with_file(*_FILES[name], outputs, ground)
     else:
         command, lost = _with_configuration(_CONFIGURATIONS[name], canary, outputs)
     lost += ["what it brought was carried out"] if canary.exists() else []
@@ -60,6 +66,20 @@ def _with_checkpoint(
     lost = [] if "The run begins anew" in command.err else ["it says nothing of what it found"]
     lost += lost_in_folder(run_folder(outputs), ground.undisturbed().result)
     return command, lost + left_open(outputs / "mlflow.db")
+
+
+def _with_file(name: str, write: Callable[[Path], object], outputs: Path, ground: Ground) -> tuple[Started, list[str]]:
+    """A finished run that has another file ends as ever, or is refused in a few words."""
+    finished = fork(job.words(outputs), outputs.parent)
+    assert finished.wait() == 0, finished.err
+    path = run_folder(outputs) / name
+    path.unlink()
+    write(path)
+    command = fork(job.words(outputs), outputs.parent, memory=_MEMORY)
+    code = command.wait(_SECONDS)
+    if code:
+        return command, [] if len(command.err.splitlines()) <= _LINES else [f"it ends with {code} in many words"]
+    return command, lost_in_folder(run_folder(outputs), ground.undisturbed().result) + left_open(outputs / "mlflow.db")
 
 
 def _with_configuration(text: str, canary: Path, outputs: Path) -> tuple[Started, list[str]]:
@@ -152,4 +172,56 @@ _CONFIGURATIONS = {
     ),
     "a configuration of deep brackets": "model: " + "[" * 20_000 + "]" * 20_000 + "\n",
 }
-NUMBER = len(_CHECKPOINTS) + len(_CONFIGURATIONS)
+
+
+def _saying(content: object) -> Callable[[Path], object]:
+    return lambda path: path.write_text(json.dumps(content))
+
+
+def _vouching_for(files: object) -> Callable[[Path], object]:
+    """A marker with a seal of its own."""
+    marker: dict[str, Any] = {
+        "outcome": "completed",
+        "stopped_early": None,
+        "final": {"test/accuracy": 1.0, "best/test_accuracy": 1.0, "best/epoch": 1},
+        **dict.fromkeys(("weights.sha256", "data.sha256"), "0" * 64),
+        **dict.fromkeys(("model.parameters", "model.multiply_adds"), 1),
+        "files.sha256": files,
+    }
+    return _saying({**marker, "sha256": sha256(json.dumps(marker, sort_keys=True).encode()).hexdigest()})
+
+
+def _endless(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def _one_line(path: Path) -> None:
+    path.touch()
+    os.truncate(path, 1 << 29)
+
+
+def _huge(path: Path) -> None:
+    path.touch()
+    os.truncate(path, 1 << 43)
+
+
+_FILES: dict[str, tuple[str, Callable[[Path], object]]] = {
+    "a marker that vouches for a device": ("finished.json", _vouching_for({"/dev/zero": "0" * 64})),
+    "a marker that vouches for folders": ("finished.json", _vouching_for({"../..": "0" * 64, "": "0" * 64})),
+    "a marker that vouches for a number": ("finished.json", _vouching_for([1])),
+    "a marker that says next to nothing": ("finished.json", _saying({"outcome": "completed", "final": {}})),
+    "a pipe for a marker": ("finished.json", os.mkfifo),
+    "a pipe for a history": ("history.jsonl", os.mkfifo),
+    "a history without end": ("history.jsonl", _endless),
+    "a history of one line of 512 MB": ("history.jsonl", _one_line),
+    "a history of 8 TB": ("history.jsonl", _huge),
+    "a pipe for a checkpoint": ("checkpoint.npz", os.mkfifo),
+    "a checkpoint without end": ("checkpoint.npz", _endless),
+    "a pipe for a log": ("train.log", os.mkfifo),
+    "a log that is a device": ("train.log", _endless),
+    "a pipe for a book": ("tracked.json", os.mkfifo),
+    "a book without end": ("tracked.json", _endless),
+    "a book of another kind": ("tracked.json", _saying({"a|b|": {"revision": 1, "files": ["../../secret"]}, "c": [1]})),
+    "a book of deep brackets": ("tracked.json", lambda path: path.write_text("[" * 200_000)),
+}
+NUMBER = len(_CHECKPOINTS) + len(_CONFIGURATIONS) + len(_FILES)

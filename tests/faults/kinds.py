@@ -35,5 +35,5 @@ KINDS = (
     Kind(outages.KIND, outages.trial, 20, (7, 10)),
     Kind(full_disks.KIND, full_disks.trial, 12, (0, 8), full_disks.obstacle),
     Kind(damages.KIND, damages.trial, 110, (0, 1, 5, 37, 107)),
-    Kind(hostile.KIND, hostile.trial, hostile.NUMBER, (0, 3, 8)),
+    Kind(hostile.KIND, hostile.trial, hostile.NUMBER, (0, 3, 8, 16, 21, 29)),
 )
