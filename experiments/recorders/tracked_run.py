@@ -62,6 +62,12 @@ class TrackedRun:
         return entry is not None and entry.complete and not self._anew
 
     @property
+    def is_owed(self) -> bool:
+        """Whether the run has ended, and the store does not show all of it yet."""
+        entry = self._entry()
+        return entry is not None and entry.status != "RUNNING" and not entry.complete
+
+    @property
     def is_begun(self) -> bool:
         """Whether it is to be shown at all by now."""
         return self._view is not None

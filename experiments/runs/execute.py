@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from experiments.config.schema import Config
+from experiments.errors import UserError
 from experiments.files import named, remove_drafts
 from experiments.lock import held
 from experiments.recorders.store import RERUN_OF
 from experiments.recorders.tracked_run import SweepPart, TrackedRun
 from experiments.recorders.uploader import uploader
+from experiments.recorders.uri import public
 from experiments.runs.attempt import Attempt
 from experiments.runs.folder import RunFolder
 from experiments.runs.identity import identity
@@ -78,6 +80,7 @@ def execute(
 
     Raises:
         DataError: the data cannot be had.
+        UserError: it cannot be repeated while the store misses a part of it.
         KeyboardInterrupt: it was interrupted; it is closed as such, and the same call goes on with it.
     """
     folder = RunFolder(Path(config.outputs_dir), identity(config), rerun.number if rerun else None)
@@ -90,6 +93,11 @@ def execute(
         store = uploader(tracking.uri, outputs_dir)
         tracked = TrackedRun(store, tracking.experiment, folder.path, name or default_name(config), part)
         if config.force:
+            if tracked.is_owed:  # its history would be gone
+                raise UserError(
+                    f"force=true: tracking.uri={public(store.uri)} does not show all of run {folder.identity} yet; "
+                    "python -m experiments.sync uploads it, then it can be repeated"
+                )
             folder.clear()
             tracked.begin_anew()
         with log_file(folder.log), contextlib.closing(tracked):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from experiments.config.leaves import leaves
+from experiments.errors import UserError
 from experiments.recorders.tracked_run import SweepPart
 from experiments.runs import source
 from experiments.runs.execute import execute
@@ -157,6 +158,20 @@ def test_force_leaves_an_interrupted_run_closed_and_shows_a_new_one(
     assert (first.status, first.tags["outcome"]) == ("KILLED", "interrupted")
     assert (second.status, second.tags["outcome"]) == ("FINISHED", "completed")
     assert [step for step, _ in second.values("train/loss")] == [1, 2]
+
+
+def test_run_is_not_repeated_while_the_store_misses_a_part_of_it(outputs: Path, store: Store) -> None:
+    store.down_after = 3
+    execute(small_config(outputs))
+    history = rows(small_config(outputs))
+    with pytest.raises(UserError, match=r"does not show all of run \w+ yet; python -m experiments\.sync uploads it"):
+        execute(small_config(outputs, force=True))
+    assert rows(small_config(outputs)) == history
+    store.down_after = None
+    execute(small_config(outputs))
+    assert store.only.status == "FINISHED"
+    execute(small_config(outputs, force=True))
+    assert [run.status for run in store.runs.values()] == ["FINISHED", "FINISHED"]
 
 
 def test_run_goes_on_with_other_threads_than_it_began_with(outputs: Path, store: Store, stop_after: Stop) -> None:
