@@ -104,7 +104,8 @@ def _was_stopped(folder: RunFolder, config: Config, of: str) -> bool:
     """Whether a folder has a rerun of the same run that nobody is at, and all of it was computed as it would be now."""
     try:
         with FileLock(folder.lock, blocking=False):
-            same = not folder.environment.exists() or read_json(folder.environment) == environment(config)
+            begun = any(path.exists() for path in (folder.environment, folder.history, folder.checkpoint))
+            same = not begun or read_json(folder.environment) == environment(config)
             return same and read_json(folder.verdict) == {"of": of} and not folder.finished.exists()
     except (Timeout, OSError):
         return False

@@ -279,19 +279,18 @@ def test_rerun_that_another_process_has_finished_is_none_of_this_one(
     assert RunFolder(outputs, run.identity, 2).log.read_text().count(" INFO epoch ") == 2
 
 
-@pytest.mark.parametrize("what", ["environment", "marker"])
+@pytest.mark.parametrize("what", ["environment", "finished", "history", "checkpoint"])
 def test_rerun_that_was_not_computed_as_now_is_not_gone_on_with(
     what: str, run: RunFolder, run_again: Rerun, outputs: Path
 ) -> None:
     course._number(small_config(outputs), run_id_of(run))
     other = RunFolder(outputs, run.identity, 1)
-    if what == "marker":
-        shutil.copy(run.finished, other.finished)
-    else:
-        shutil.copy(run.environment, other.environment)
+    shutil.copy(getattr(run, what), other.path)
+    if what == "environment":
         edit(other.environment, lambda content: content.update(numpy="1.0"))
     assert "identical: 2 epochs" in run_again(run.identity).out
-    assert not other.history.exists()
+    assert verdict(outputs) == {"of": run_id_of(run)}
+    assert verdict(outputs, 2)["result"] == "identical"
 
 
 # Not the same bits
