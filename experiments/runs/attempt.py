@@ -63,7 +63,8 @@ class Attempt:
 
     def train(self, pause_after: int | None = None) -> Result:
         """Train to the end, and return what the marker then says; or to an epoch before, and leave no marker."""
-        if pause_after is not None and self._tracked.run_id is not None and self.epochs() >= pause_after:
+        is_paused = pause_after is not None and self._tracked.run_id is not None and self.epochs() >= pause_after
+        if is_paused and self._in_sweep:  # a rerun is shown once more: what its end was to say may be missing
             rows = self._epochs.recorded()
             return {"outcome": PAUSED, "final": rows[-1].metrics | best(rows), "stopped_early": None}
         write_whole(self._folder.config, yaml.safe_dump(self._showing.config(), sort_keys=False))

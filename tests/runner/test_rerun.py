@@ -253,6 +253,24 @@ def test_rerun_that_was_stopped_is_gone_on_with(
     assert RunFolder(outputs, run.identity, 1).log.read_text().count(" INFO epoch ") == 2
 
 
+def test_rerun_of_an_interrupted_run_that_was_stopped_before_its_verdict_gets_one(
+    outputs: Path, run_again: Rerun, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    config = small_config(outputs, trainer__epochs=4)
+    execute(config, pause_after=3)
+    with monkeypatch.context() as patch:
+        patch.setattr(course, "judge", stopped)
+        assert run_again(identity(config)).code == 130
+    assert "identical: 3 epochs" in run_again(identity(config)).out
+    _, again = store.runs.values()
+    assert (again.status, again.tags["outcome"], again.tags["rerun.result"]) == ("KILLED", "interrupted", "identical")
+    assert "rerun.json" in again.files
+    assert verdict(outputs)["result"] == "identical"
+
+
 def test_rerun_that_another_process_is_at_is_left_alone(run: RunFolder, run_again: Rerun, outputs: Path) -> None:
     course._number(small_config(outputs), run_id_of(run))
     other = RunFolder(outputs, run.identity, 1)
