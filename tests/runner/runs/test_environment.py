@@ -72,6 +72,14 @@ def test_vector_instructions_are_those_that_numpy_may_use() -> None:
         assert said.stdout.split() == [name for name in every if name != disabled]
 
 
+@pytest.mark.parametrize("config", [{}, {"SIMD Extensions": {"not found": ["ASIMDHP"]}}])
+def test_machine_without_vector_instructions_has_none(
+    config: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(np, "show_config", lambda mode: {"dicts": config}[mode])
+    assert environment(small_config(tmp_path))["simd"] == ""
+
+
 def test_what_was_otherwise_for_earlier_epochs_is_kept(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path, config = tmp_path / "environment.json", small_config(tmp_path)
     record_environment(path, config)
