@@ -6,6 +6,7 @@ from typing import Any
 
 from experiments.comparison.differences import texts_apart
 from experiments.reruns.original import Original
+from experiments.runs.environment import UNTIL
 from experiments.runs.identity import code_digest, decides
 from experiments.runs.source import current_source
 from experiments.untrusted import printable
@@ -74,10 +75,17 @@ def _environment(original: Original, environment: Mapping[str, str]) -> Change:
     recorded = original.record.environment
     if recorded is None:
         return Change("environment", "of then is not known")
-    apart = [line for line in texts_apart([recorded, environment]) if line.key not in _SAID]
+    apart = [line for line in texts_apart([recorded, _for_each_epoch(recorded, environment)]) if line.key not in _SAID]
+    apart.sort(key=lambda line: not line.key.startswith(UNTIL))  # the first epochs first
     if not apart:
         return Change("environment", "the same", differs=False)
     lines = [f"{printable(line.key)}  {' → '.join(map(printable, line.values))}" for line in apart[:_SHOWN]]
     if len(apart) > _SHOWN:
         lines.append(f"and {len(apart) - _SHOWN} more, see environment.json")
     return Change("environment", "differs, then → now", tuple(lines))
+
+
+def _for_each_epoch(recorded: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
+    """Today's environment, also under the keys that say what was otherwise for a run's earlier epochs."""
+    earlier = {key: key.partition(".")[2] for key in recorded if key.startswith(UNTIL)}
+    return {**environment, **{key: environment[now] for key, now in earlier.items() if now in environment}}

@@ -22,7 +22,7 @@ from experiments.training.arithmetic import arithmetic, thread_count
 
 _log = logging.getLogger(__name__)
 
-_UNTIL = "until epoch "  # of a key: how the epochs to this one were computed, where that was otherwise
+UNTIL = "until epoch "  # of a key: how the epochs to this one were computed, where that was otherwise
 _SAID = 3  # differences in a line
 _CPUINFO = Path("/proc/cpuinfo")
 _BLAS = {"internal_api": "library", "version": "version", "architecture": "architecture", "num_threads": "threads"}
@@ -31,11 +31,11 @@ _BLAS = {"internal_api": "library", "version": "version", "architecture": "archi
 def record_environment(path: Path, config: Config, epochs: int = 0) -> None:
     """Write the surroundings of a run to a file, and what was otherwise for the epochs that it has already."""
     now, then = environment(config), read_json(path) or {}
-    earlier = {key: value for key, value in then.items() if key.startswith(_UNTIL)} if epochs else {}
+    earlier = {key: value for key, value in then.items() if key.startswith(UNTIL)} if epochs else {}
     known, new = leaves(then), leaves(now)
     apart = {key: value for key, value in known.items() if _may_decide(key) and new.get(key) != value}
     if epochs and apart:
-        earlier[f"{_UNTIL}{epochs}"] = apart
+        earlier[f"{UNTIL}{epochs}"] = apart
         said = ", ".join(f"{key} {value}" for key, value in list(apart.items())[:_SAID])
         _log.warning("until epoch %d the run was computed otherwise (%s), see %s", epochs, said, path)
     write_json(path, {**now, **earlier})
@@ -74,7 +74,7 @@ def _blas() -> dict[str, Any]:
 
 def _may_decide(key: str) -> bool:
     """Whether a fact may change a bit of what follows."""
-    return key not in ("threads", "cpu.cores") and not key.startswith(_UNTIL)
+    return key not in ("threads", "cpu.cores") and not key.startswith(UNTIL)
 
 
 def _simd() -> str:

@@ -47,6 +47,17 @@ def test_what_differs_is_said_then_and_now() -> None:
     ]
 
 
+def test_environment_of_earlier_epochs_is_said_beside_todays() -> None:
+    packages = {f"packages.p{number}": "1" for number in range(9)}
+    earlier = {"until epoch 2.blas.architecture": "Haswell", "until epoch 2.numpy": "2.4.6"}
+    then = original(other(environment={"numpy": "2.5.0", "blas.architecture": "Zen", **packages, **earlier}))
+    now = {"numpy": "2.4.6", "blas.architecture": "Zen", **packages}
+    (*_, environment) = changes(then, {}, now)
+    assert environment.lines == ("until epoch 2.blas.architecture  Haswell → Zen", "numpy  2.5.0 → 2.4.6")
+    (*_, environment) = changes(then, {}, {key: "2" for key in now})
+    assert environment.lines[:2] == ("until epoch 2.blas.architecture  Haswell → 2", "until epoch 2.numpy  2.4.6 → 2")
+
+
 def test_what_was_not_recorded_is_said() -> None:
     found = changes(original(other(environment=None, facts={}), commit=None), {}, {})
     assert change_lines(found).splitlines() == [
