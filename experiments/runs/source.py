@@ -87,15 +87,21 @@ def current_source(root: Path = ROOT) -> Source:
 
 
 def _patch(root: Path) -> bytes | None:
-    """What the last commit lacks of the code, new files included but for ignored ones; None if it is too large."""
+    """What the last commit lacks of the code, new files included; None if it is too large.
+
+    Of ignored files it is Python's that are code, as for the digest of it.
+    """
     with TemporaryDirectory() as folder:
         variables = _writing_to(Path(folder), root)
 
-        def ask(*words: str) -> bytes:
-            return git(*words, cwd=root, variables=variables)
+        def ask(*words: str, given: bytes = b"") -> bytes:
+            return git(*words, cwd=root, variables=variables, given=given)
 
         ask("read-tree", "HEAD")
         ask("add", "--intent-to-add", "--", *(place for place in SOURCES if (root / place).exists()))  # names alone
+        ignored = ask("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--", *SOURCES).split(b"\0")
+        if code := b"\0".join(name for name in ignored if name.endswith(b".py")):
+            ask("add", "--intent-to-add", "--force", "--pathspec-from-file=-", "--pathspec-file-nul", given=code)
         changed = ask("diff", "--name-only", "-z", "HEAD", "--", *SOURCES)
         if sum(_size(root / os.fsdecode(name)) for name in changed.split(b"\0")[:-1]) > PATCH_LIMIT:
             return None

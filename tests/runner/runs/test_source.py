@@ -83,7 +83,15 @@ def mode(root: Path) -> None:
     (root / "experiments" / "c.py").chmod(0o755)
 
 
-CHANGES = [edit, add, remove, rename, stage, take_out_of_the_index, hide, binary, mode]
+def ignore(root: Path) -> None:
+    (root / ".git" / "info").mkdir(exist_ok=True)
+    (root / ".git" / "info" / "exclude").write_text("private*\n")
+    (root / "cnn_core" / "private.py").write_text("private\n")
+    (root / "experiments" / "private ü").mkdir()
+    (root / "experiments" / "private ü" / "more.py").write_text("more\n")
+
+
+CHANGES = [edit, add, remove, rename, stage, take_out_of_the_index, hide, binary, mode, ignore]
 
 
 def files(root: Path) -> dict[str, tuple[bytes, bool]]:
@@ -124,7 +132,7 @@ def test_checkout_is_only_looked_at(change: Callable[[Path], None], checkout: Pa
     assert git(checkout, "status", "--porcelain") == status
 
 
-def test_what_is_no_code_or_ignored_is_no_change(checkout: Path) -> None:
+def test_what_is_no_code_is_no_change(checkout: Path) -> None:
     (checkout / "README.md").write_text("other\n")
     (checkout / "experiments" / "__pycache__").mkdir()
     (checkout / "experiments" / "__pycache__" / "c.pyc").touch()
