@@ -1,7 +1,7 @@
 """Where a run's code came from: the git commit, what had been changed since, and the command line.
 
 The checkout is only looked at: its files and its index stay as they are. Where there is no git, or it refuses, the
-commit is not known, and nothing else happens.
+commit is not known, or not what had been changed, and nothing else happens.
 """
 
 import os
@@ -80,9 +80,12 @@ def current_source(root: Path = ROOT) -> Source:
     """The code of this process, as it was when first asked for."""
     try:
         commit = head(root)
-        patch = _patch(root)
     except GitError:
         return Source(None, None, None)
+    try:
+        patch = _patch(root)
+    except GitError:  # as about a repository without a commit within this one
+        return Source(commit, None, None)
     return Source(commit, patch is None or patch != b"", patch or None)
 
 

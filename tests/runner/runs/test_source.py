@@ -172,6 +172,12 @@ def test_where_git_does_not_answer_nothing_is_known(
     assert of(checkout) == Source(None, None, None)
 
 
+def test_commit_is_known_though_its_changes_are_not(checkout: Path) -> None:
+    (checkout / "experiments" / "another").mkdir()
+    git(checkout / "experiments" / "another", "init", "--quiet")
+    assert of(checkout) == Source(git(checkout, "rev-parse", "HEAD"), dirty=None, patch=None)
+
+
 def test_git_is_asked_once_a_process(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = of(checkout)
     monkeypatch.setattr(source, "git", None)
