@@ -39,19 +39,16 @@ def changes(original: Original, filled_in: Mapping[str, Any], environment: Mappi
 
 def _code(original: Original) -> Change:
     then, now = original.code, code_digest()
-    commits = _commit(original.source.commit, original.source.dirty), _commit(*_current())
+    source, current = original.source, current_source()
+    commits = _commit(source.commit, source.dirty), _commit(current.commit, bool(current.dirty))
     said = f"commit {commits[0]} then, {commits[1]} now" if commits[0] != commits[1] else f"commit {commits[0]}"
     if then is None:
         return Change("code", f"of then is not known; {said}")
     if then == now:
         return Change("code", f"the same in all that decides a result; {said}", differs=False)
-    hint = ("--at-commit runs the code of then",) if original.source.commit else ()
+    is_there = (source.commit, source.patch) == (current.commit, current.patch)  # as in the worktree of --at-commit
+    hint = ("--at-commit runs the code of then",) if source.commit and not is_there else ()
     return Change("code", f"differs, {printable(then)[:_DIGITS]} then, {now[:_DIGITS]} now; {said}", hint)
-
-
-def _current() -> tuple[str | None, bool]:
-    source = current_source()
-    return source.commit, bool(source.dirty)
 
 
 def _commit(commit: str | None, dirty: bool) -> str:

@@ -47,6 +47,19 @@ def test_what_differs_is_said_then_and_now() -> None:
     ]
 
 
+@pytest.mark.parametrize("patch", [None, b"diff"])
+def test_code_of_then_is_not_offered_where_it_is_what_runs(
+    patch: bytes | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    then = original(other(environment={"code.sha256": "f" * 64}))
+    then = replace(then, source=replace(then.source, dirty=patch is not None, patch=patch))
+    offered = "--at-commit runs the code of then"
+    for now, lines in [(patch, ()), (b"another", (offered,))]:
+        here = Source("e" * 40, dirty=now is not None, patch=now)
+        monkeypatch.setattr(changes_module, "current_source", lambda here=here: here)
+        assert changes(then, {}, {})[0].lines == lines
+
+
 def test_environment_of_earlier_epochs_is_said_beside_todays() -> None:
     packages = {f"packages.p{number}": "1" for number in range(9)}
     earlier = {"until epoch 2.blas.architecture": "Haswell", "until epoch 2.numpy": "2.4.6"}
