@@ -11,8 +11,9 @@ from pathlib import Path
 from experiments.comparison.run_record import RunRecord, record_in_folder, record_in_store
 from experiments.errors import UserError
 from experiments.recorders.book import BOOK, run_ids
-from experiments.recorders.store import RERUN_OF, Store, StoredRun
+from experiments.recorders.store import RERUN_OF, SWEEP_SIZE, Store, StoredRun
 from experiments.runs.folder import RunFolder
+from experiments.sweeps.folder import sweeps_called
 
 _HEX = re.compile(r"[0-9a-f]{1,32}")
 _RERUN = re.compile(r"([0-9a-f]{12})-([1-9][0-9]{0,5})")
@@ -57,7 +58,19 @@ def find_run(outputs_dir: Path, store: Store, word: str) -> RunFolder | StoredRu
     if found is None and _HEX.fullmatch(word) and not store.is_missing():
         found = _stored(word, store)
     if found is None:
-        raise UserError(f"there is no run beginning with '{word}' in {outputs_dir} or {store.key}")
+        sweeps = _sweeps(outputs_dir, word, store) if _HEX.fullmatch(word) else []
+        but = f", but a sweep: {_listed(sweeps)}; name one of its runs" if sweeps else ""
+        raise UserError(f"there is no run beginning with '{word}' in {outputs_dir} or {store.key}{but}")
+    return found
+
+
+def _sweeps(outputs_dir: Path, word: str, store: Store) -> list[str]:
+    """The sweeps whose ids, or whose runs in MLflow, begin so; a folder before a store."""
+    found = [folder.sweep_id for folder in sweeps_called(outputs_dir, word)]
+    if not found and not store.is_missing():
+        keys = ("attributes.run_id", "tags.`sweep.id`")
+        runs = [run for key in keys for run in store.search(f"{key} LIKE '{word}%'") if SWEEP_SIZE in run.tags]
+        found = sorted({run.tags.get("sweep.id", run.run_id) for run in runs})
     return found
 
 
@@ -94,15 +107,24 @@ def _chosen(word: str, names: Mapping[str, str]) -> str | None:
     """What has this name, or the only one of which a name begins so; None if there is none."""
     if word in names:
         return names[word]
-    found = sorted({identity for name, identity in names.items() if name.startswith(word)})
+    found: dict[str, list[str]] = {}
+    for name, identity in names.items():
+        if name.startswith(word):
+            found.setdefault(identity, []).append(name)
     if len(found) > 1:
-        raise UserError(_several(word, found))
-    return found[0] if found else None
+        said = [_said(identity, found[identity]) for identity in sorted(found)]
+        raise UserError(f"several runs begin with '{word}': {_listed(said)}; give more digits")
+    return next(iter(found), None)
 
 
-def _several(word: str, found: Sequence[str]) -> str:
+def _said(identity: str, names: Sequence[str]) -> str:
+    """A run, with what begins so if that is not its identity."""
+    return identity if identity in names else f"{identity} (MLflow run {names[0]})"
+
+
+def _listed(found: Sequence[str]) -> str:
     more = f" and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
-    return f"several runs begin with '{word}': {', '.join(found[:_LISTED])}{more}; give more digits"
+    return ", ".join(found[:_LISTED]) + more
 
 
 def _stored(word: str, store: Store) -> StoredRun | None:

@@ -130,12 +130,17 @@ def find_sweep(outputs_dir: Path, beginning: str | None) -> SweepFolder:
     Raises:
         UserError: there is none, or more than one.
     """
-    plans = sorted((outputs_dir / "sweeps").glob("*/sweep.json"), key=lambda path: path.stat().st_mtime)
-    folders = [SweepFolder(outputs_dir, path.parent.name) for path in plans]
-    ids = [folder.sweep_id for folder in folders if folder.is_called(beginning or "")]
+    ids = [folder.sweep_id for folder in sweeps_called(outputs_dir, beginning or "")]
     if not ids:
         sought = f"sweep beginning with '{beginning}'" if beginning else "sweep"
         raise UserError(f"there is no {sought} in {outputs_dir}; python -m experiments.train -m … makes one")
     if beginning and len(ids) > 1:
         raise UserError(f"several sweeps begin with '{beginning}': {', '.join(ids)}; give more digits")
     return SweepFolder(outputs_dir, ids[-1])
+
+
+def sweeps_called(outputs_dir: Path, beginning: str) -> list[SweepFolder]:
+    """The sweeps whose id, or whose run in MLflow, begins so; the one begun last at the end."""
+    plans = sorted((outputs_dir / "sweeps").glob("*/sweep.json"), key=lambda path: path.stat().st_mtime)
+    folders = [SweepFolder(outputs_dir, path.parent.name) for path in plans]
+    return [folder for folder in folders if folder.is_called(beginning)]

@@ -19,6 +19,7 @@ from experiments.runs import attempt
 from experiments.runs.execute import execute
 from experiments.runs.folder import RunFolder
 from experiments.runs.identity import identity
+from experiments.sweeps.folder import SweepFolder
 from tests.runner.configs import small_config
 
 MISSING = Store("sqlite:////proc/nowhere/mlflow.db")
@@ -115,6 +116,26 @@ def test_several_that_begin_so_are_listed_in_a_line(outputs: Path) -> None:
         find(outputs, "0123")
     listed = ", ".join(f"01234567890{number:x}" for number in range(10))
     assert str(caught.value) == f"several runs begin with '0123': {listed} and 2 more; give more digits"
+
+
+def test_several_are_listed_with_what_begins_so(outputs: Path) -> None:
+    shown = json.dumps({"a|b|": {"run_id": "e" * 32}, "a|b|c": {"run_id": "40" * 16}})
+    made(outputs, "0123456789ab", tracked=shown)
+    made(outputs, "4123456789ab", tracked=json.dumps({"a|b|": {"run_id": "4" * 32}}))
+    made(outputs, "0123456789ab-1", tracked=json.dumps({"a|b|": {"run_id": "41" * 16}}))
+    with pytest.raises(UserError) as caught:
+        find(outputs, "4")
+    listed = f"0123456789ab (MLflow run {'40' * 16}), 0123456789ab-1 (MLflow run {'41' * 16}), 4123456789ab"
+    assert str(caught.value) == f"several runs begin with '4': {listed}; give more digits"
+
+
+@pytest.mark.parametrize("word", ["5eeb", "5eeb00000000", "e" * 32, "ee"])
+def test_sweep_in_the_place_of_a_run_is_said_to_be_one(word: str, outputs: Path) -> None:
+    sweep = SweepFolder(outputs, "5eeb00000000")
+    sweep.write_plan([])
+    sweep.tracked.write_text(json.dumps({"a|b|5eeb00000000": {"run_id": "e" * 32}}))
+    with pytest.raises(UserError, match=r", but a sweep: 5eeb00000000; name one of its runs$"):
+        find(outputs, word)
 
 
 @pytest.mark.parametrize(
@@ -280,3 +301,13 @@ def test_several_in_the_store_are_listed(outputs: Path, store_uri: str, stored: 
 def test_environment_of_a_stored_run_may_be_missing(outputs: Path, store_uri: str, stored: Stored) -> None:
     run_id = stored("0123456789ab")
     assert find(outputs, run_id, store=Store(store_uri))[0].environment is None
+
+
+def test_sweep_that_only_the_store_knows_is_said_to_be_one(outputs: Path, store_uri: str) -> None:
+    tracker = Tracker(store_uri, "cnn", outputs)
+    tags = {"sweep.id": "5eeb00000000"}
+    run_id = tracker.create("n", tags={**tags, "sweep.size": "1"}, begun_ms=1000)
+    tracker.create("n", tags={**tags, "identity": "0123456789ab"}, begun_ms=1000, parent=run_id)
+    for word in ("5eeb", run_id):
+        with pytest.raises(UserError, match=r", but a sweep: 5eeb00000000; name one of its runs$"):
+            find(outputs, word, store=Store(store_uri))
