@@ -4,9 +4,10 @@ import json
 import logging
 import math
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from threading import Event, current_thread
 from typing import Any
 
 import pytest
@@ -110,15 +111,13 @@ SETTINGS: dict[str, dict[str, Any]] = {
 def test_every_network_and_optimizer_is_identical_on_any_number_of_threads(
     setting: str, threads: int, outputs: Path, run_again: Rerun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parallel, "_WORTH_BYTES", 1)  # else these networks have nothing that is worth a second thread
-    monkeypatch.setattr(parallel, "_WORTH_WORK", 1)
-    shared = counted_calls(monkeypatch, parallel._Crew, "run")
+    others = shared_blocks(monkeypatch)
     config = small_config(outputs, trainer__threads=threads, **SETTINGS[setting])
     execute(config)
-    assert bool(shared) == (threads > 1)
+    assert bool(others) == (threads > 1)
     monkeypatch.setattr(course, "execute", _on_other_threads(3 - threads))
     answer = run_again(identity(config)[:6])
-    assert shared
+    assert others
     assert answer.code == 0, answer
     assert "identical: 2 epochs, every metric and the weights after each, to the last bit" in answer.out.splitlines()
 
@@ -129,16 +128,30 @@ def test_every_network_and_optimizer_is_among_the_settings(group: str, outputs: 
     assert {getattr(config, group).name for config in configs} == set(ALTERNATIVES[group])
 
 
-def counted_calls(monkeypatch: pytest.MonkeyPatch, owner: type, name: str) -> list[str]:
-    """Gets an entry whenever this method is called."""
-    calls, method = list[str](), getattr(owner, name)
+def shared_blocks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Has work of any size cut into blocks, and another thread take its share; gets the name of that for each block.
 
-    def counted(*arguments: Any) -> Any:
-        calls.append(name)
-        return method(*arguments)
+    Else these networks have nothing that is worth a second thread, and the first is done before that is awake.
+    """
+    monkeypatch.setattr(parallel, "_WORTH_BYTES", 1)
+    monkeypatch.setattr(parallel, "_WORTH_WORK", 1)
+    others, run = list[str](), parallel._Crew.run
 
-    monkeypatch.setattr(owner, name, counted)
-    return calls
+    def shared(crew: Any, function: Callable[[Any], object], blocks: Sequence[Any]) -> None:
+        caller, begun = current_thread(), Event()
+
+        def watched(block: Any) -> None:
+            if current_thread() is caller:
+                begun.wait()
+            else:
+                others.append(current_thread().name)
+                begun.set()
+            function(block)
+
+        run(crew, watched, blocks)
+
+    monkeypatch.setattr(parallel._Crew, "run", shared)
+    return others
 
 
 def _on_other_threads(count: int) -> Callable[..., Any]:
@@ -149,22 +162,31 @@ def _on_other_threads(count: int) -> Callable[..., Any]:
     return executed
 
 
-def _executed(config: Config) -> str:
-    return execute(config).folder.identity
+def _executed(config: Config) -> tuple[str, bool]:
+    """Carry a run out in another process; return its identity, and whether another thread had a share in it."""
+    with pytest.MonkeyPatch.context() as patch:
+        others = shared_blocks(patch)
+        return execute(config).folder.identity, bool(others)
 
 
 @pytest.mark.long
-def test_runs_made_by_other_processes_are_identical(outputs: Path, run_again: Rerun) -> None:
-    made_by = JoblibConfig("joblib", n_jobs=2)
-    configs = [small_config(outputs, launcher=made_by, **setting) for setting in SETTINGS.values()]
+@pytest.mark.parametrize("threads", [1, 2])
+def test_runs_made_by_other_processes_are_identical(
+    threads: int, outputs: Path, run_again: Rerun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = shared_blocks(monkeypatch)  # here as there: how work is cut decides the bits
+    monkeypatch.setattr(course, "execute", _on_other_threads(3 - threads))
+    made_by, changes = JoblibConfig("joblib", n_jobs=2), {"trainer__threads": threads}
+    configs = [small_config(outputs, launcher=made_by, **changes, **setting) for setting in SETTINGS.values()]
     for config in configs:
         config.tracking.uri = "http://127.0.0.1:9"  # not what this is about
     made = [result for _, result in launch(made_by, _executed, configs)]
-    assert sorted(map(str, made)) == sorted(identity(config) for config in configs)
+    assert sorted(map(str, made)) == sorted(str((identity(config), threads > 1)) for config in configs)
     for config in configs:
         answer = run_again(identity(config))
         assert answer.code == 0, answer
         assert "identical: 2 epochs" in answer.out
+    assert bool(others) == (threads == 1)
 
 
 def test_run_that_diverged_diverges_again(outputs: Path, run_again: Rerun) -> None:
