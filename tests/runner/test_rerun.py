@@ -142,7 +142,7 @@ def shared_blocks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         def watched(block: Any) -> None:
             if current_thread() is caller:
-                begun.wait()
+                assert begun.wait(60), "no other thread takes a block"
             else:
                 others.append(current_thread().name)
                 begun.set()
