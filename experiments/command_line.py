@@ -11,8 +11,8 @@ from experiments.config.places import checkout
 from experiments.errors import UserError
 from experiments.files import NO_ROOM
 from experiments.interruption import INTERRUPTED, listening
-from experiments.recorders.uri import absolute_uri, fault_of_address, fault_of_path, public
 from experiments.terminal import stderr
+from experiments.tracking.uri import absolute_uri, fault_of_address, fault_of_path, public
 
 FAILED, MISUSED = 1, 2  # exit codes
 

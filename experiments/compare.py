@@ -16,12 +16,12 @@ from experiments.comparison.files import write_comparison
 from experiments.comparison.run_finder import find_records, refuse_single_run
 from experiments.comparison.terminal_table import print_comparison
 from experiments.errors import UserError
-from experiments.recorders.history import History
-from experiments.recorders.settling import settle_pending
-from experiments.recorders.store import Store
 from experiments.runs.folder import RunFolder
+from experiments.runs.history import History
 from experiments.sweeps.folder import SweepFolder, find_sweep
 from experiments.terminal import print_table, stdout
+from experiments.tracking.publisher import publish_outbox
+from experiments.tracking.store import Store
 
 __all__ = ["histories", "main", "runs"]
 
@@ -46,7 +46,7 @@ def main(words: list[str] | None = None) -> int:
     def command() -> None:
         store = Store(tracking_uri(chosen))
         if not store.is_missing():
-            settle_pending(store.uri, chosen.outputs_dir)
+            publish_outbox(store.uri, chosen.outputs_dir)
         if len(chosen.words) > 1:
             records = find_records(chosen.outputs_dir, store, chosen.words)
             print_table(difference_table(records, differences(records)))

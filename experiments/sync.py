@@ -1,23 +1,23 @@
-"""`python -m experiments.sync`: uploads what tracking stores missed, exactly once.
+"""`python -m experiments.sync`: makes tracking stores show all that the folders here say.
 
-Every run's folder says what a store is to show of it and what it does; the store is asked only whether it still has
-the MLflow runs at all. Runs whose process is gone are closed on the way.
+It is what happens behind every training, once and for all folders: what a store already shows is asked of it.
 """
 
 import sys
+from contextlib import suppress
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from experiments.command_line import carried_out, parser
 from experiments.comparison.wording import counted
 from experiments.errors import UserError
-from experiments.recorders.book import BOOK, entries, place_of
-from experiments.recorders.mlflow_client import TrackerError
-from experiments.recorders.pending import all_folders
-from experiments.recorders.rebuilding import forget_lost, show_here_too
-from experiments.recorders.settling import Settled, settle_all, stores_missing
-from experiments.recorders.store import Store
-from experiments.recorders.uri import absolute_uri, public
 from experiments.terminal import stdout
+from experiments.tracking.outbox import all_folders, is_held, put
+from experiments.tracking.publisher import Pass, Publisher
+from experiments.tracking.store import Store
+from experiments.tracking.targets import add_target, new_target, targets
+from experiments.tracking.uri import absolute_uri, public
 
 
 def main(words: list[str] | None = None) -> int:
@@ -25,7 +25,7 @@ def main(words: list[str] | None = None) -> int:
     arguments = parser(
         "sync",
         "Upload what tracking stores missed of the runs and sweeps here: while they could not be reached, or because\n"
-        "a process was killed, or their database is gone. Each store that has missed something is asked, or the one\n"
+        "a process was killed, or their database is gone. Every store that is to show any of them is asked, or the one\n"
         "that is named.",
         "python -m experiments.sync --tracking-uri http://127.0.0.1:5000",
     )
@@ -39,80 +39,64 @@ def main(words: list[str] | None = None) -> int:
 
 
 def _sync(outputs_dir: Path, uri: str | None, *, everything: bool) -> None:
-    uploaded, failures = 0, []
+    if uri is not None and everything:
+        _show_here_too(outputs_dir, uri)
+    own, sent, failures = absolute_uri(f"sqlite:///{outputs_dir}/mlflow.db"), 0, []
     for store in [absolute_uri(uri)] if uri is not None else _stores(outputs_dir):
-        reason = "somebody is at it: its own command uploads it"
-        try:
-            if uri is None:
-                _refuse_missing(store, outputs_dir)
-            _rebuild(outputs_dir, store, everything=everything)
-            uploaded += _upload(outputs_dir, store)
-        except TrackerError as error:
-            reason = str(error).removeprefix(f"tracking.uri={public(store)}: ")
-        else:
-            if not stores_missing(outputs_dir)[public(store)]:
-                continue
-        left = stores_missing(outputs_dir)[public(store)]
-        said = f"{counted(left, 'run')} still incomplete; " if left else ""
-        failures.append(f"tracking.uri={public(store)}: {said}{reason}")
+        if uri is None and store != own and Store(store).is_missing():
+            failures.append(f"tracking.uri={public(store)}: there is no such database; --tracking-uri {own} --all "
+                            "shows all its runs in that of this folder")  # fmt: skip
+            continue
+        publisher = Publisher(store, outputs_dir)
+        publisher.reconciler.expect_all()
+        done = publisher.publish(all_folders(outputs_dir))
+        sent += _say_sent(publisher, done)
+        failures += _failures(store, publisher, done)
     if failures:
         raise UserError("\n".join(failures))
-    if not uploaded:
+    if not sent:
         which = "" if uri is None or everything else f" that were to be shown at {public(absolute_uri(uri))}"
         _say(f"nothing is missing of the runs in {outputs_dir}{which}{'; --all adds the others' if which else ''}")
 
 
 def _stores(outputs_dir: Path) -> list[str]:
-    """The stores that have missed something, and the project's own, which may have been deleted."""
-    own = _own(outputs_dir)
-    keys = {key for folder in all_folders(outputs_dir) for key in entries(folder / BOOK)}
-    has_own = any((place_of(key) or ("",))[0] == own for key in keys)
-    return [own] * has_own + [store for store in stores_missing(outputs_dir) if store != own]
+    """Every store that is to show anything of the folders here."""
+    return list(dict.fromkeys(target.uri for folder in all_folders(outputs_dir) for target in targets(folder)))
 
 
-def _own(outputs_dir: Path) -> str:
-    return absolute_uri(f"sqlite:///{outputs_dir}/mlflow.db")
-
-
-def _refuse_missing(uri: str, outputs_dir: Path) -> None:
-    """Make no database anew but the project's own: where a book alone names it, it is the place that is not right."""
-    own = _own(outputs_dir)
-    if uri != own and Store(uri).is_missing():
-        raise TrackerError(
-            "there is no such database; if the outputs folder was moved, "
-            f"python -m experiments.sync --outputs-dir {outputs_dir} --tracking-uri {own} --all shows all its runs here"
-        )
-
-
-def _rebuild(outputs_dir: Path, uri: str, *, everything: bool) -> None:
-    """Find out what a store has lost, or never had."""
-    store = Store(uri)
-    known = store.run_ids()
+def _show_here_too(outputs_dir: Path, uri: str) -> None:
+    """Have a store show what others show, of folders that no process is at."""
     for folder in all_folders(outputs_dir):
-        forget_lost(folder, store, known)
-        if everything:
-            show_here_too(folder, uri)
+        with suppress(Timeout), FileLock(folder / "lock", blocking=False):
+            for known in targets(folder):
+                if known.current and not known.is_at(uri):
+                    put(folder)
+                    copy = new_target(uri, known.experiment, known.name, known.sweep, known.overrides)
+                    add_target(folder, copy)
 
 
-def _upload(outputs_dir: Path, uri: str) -> int:
-    """Upload what one store misses, saying so; return how many runs that were."""
-    uploaded = 0
-    for settled in settle_all(all_folders(outputs_dir), uri):
-        uploaded += settled.views
-        _say(_line(settled))
-    if uploaded:
-        _say(f"{public(uri)}: {counted(uploaded, 'run')} brought up to date")
-    return uploaded
+def _say_sent(publisher: Publisher, done: Pass) -> int:
+    """Say what was brought up to date, and return how many that were."""
+    sent = {folder: epochs for folder, epochs in publisher.reconciler.sent.items() if folder in done.shown}
+    for folder, epochs in sent.items():
+        said = [f"{folder.parent.name.removesuffix('s')} {folder.name}"]
+        if epochs:
+            said.append(counted(epochs, "epoch"))
+        if folder in done.closed:
+            said.append("its process is gone, now KILLED")
+        _say("  ".join(said))
+    return len(sent)
 
 
-def _line(settled: Settled) -> str:
-    kind = settled.folder.parent.name.removesuffix("s")
-    said = [f"{kind} {settled.folder.name}"]
-    if settled.epochs:
-        said.append(counted(settled.epochs, "epoch"))
-    if settled.closed:
-        said.append("its process is gone, now KILLED")
-    return "  ".join(said)
+def _failures(uri: str, publisher: Publisher, done: Pass) -> list[str]:
+    held = sum(is_held(folder) for folder in done.shown)
+    if done.unreachable is not None:
+        left = publisher.left()
+        return [f"{done.unreachable}" + (f"; {counted(left, 'run')} not complete there" if left else "")]
+    refused = list(dict.fromkeys(str(error) for error in done.refused.values()))
+    if held:
+        refused.append(f"tracking.uri={public(uri)}: a process is at {counted(held, 'run')}: its own command goes on")
+    return refused
 
 
 def _say(line: str) -> None:

@@ -20,12 +20,12 @@ import requests
 from experiments.command_line import carried_out, parser, tracking_uri
 from experiments.errors import UserError
 from experiments.interruption import undisturbed
-from experiments.recorders.links import links, server_address
-from experiments.recorders.mlflow_client import SETTINGS
-from experiments.recorders.settling import settle_pending
-from experiments.recorders.store import Store
-from experiments.recorders.uri import is_server
 from experiments.terminal import stderr, stdout
+from experiments.tracking.client import SETTINGS
+from experiments.tracking.links import links, server_address
+from experiments.tracking.publisher import publish_outbox
+from experiments.tracking.store import Store
+from experiments.tracking.uri import is_server
 from experiments.untrusted import printable
 
 _LOOPBACK = "127.0.0.1"
@@ -56,7 +56,7 @@ def _serve(uri: str, outputs_dir: Path, host: str, port: int) -> None:
     store = Store(uri)
     if store.is_missing():
         raise UserError(f"{store.key}: there is no store yet; python -m experiments.train makes one")
-    settle_pending(uri, outputs_dir)
+    publish_outbox(uri, outputs_dir)
     pages = links(store)
     if is_server(uri):
         _print_links(server_address(uri), pages)

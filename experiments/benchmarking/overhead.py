@@ -19,10 +19,10 @@ from experiments.config.schema import Config
 from experiments.errors import UserError
 from experiments.lock import held
 from experiments.pictures.learning_curve import draw_learning_curve
-from experiments.recorders.history import History, Row
 from experiments.recorders.tracked_run import SweepPart, TrackedRun
 from experiments.recorders.uploader import uploader
 from experiments.runs.folder import RunFolder
+from experiments.runs.history import History, Row
 from experiments.runs.identity import identity
 from experiments.sweeps.grid import Cell
 from experiments.sweeps.task import Task, carry_out

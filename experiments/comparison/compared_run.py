@@ -9,8 +9,8 @@ from typing import Any
 
 from experiments import untrusted
 from experiments.pictures.scale import Value
-from experiments.recorders.history import History, Row, best
 from experiments.runs.folder import RunFolder
+from experiments.runs.history import History, Row, best
 
 _LONGEST = 300  # characters of an error
 

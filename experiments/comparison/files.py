@@ -16,7 +16,7 @@ def write_comparison(comparison: Comparison) -> list[Path]:
     """
     folder = comparison.folder
     pictures = draw_pictures(comparison)
-    for path in {folder.heat_map, folder.accuracy, folder.learning_curves, folder.parallel_coordinates}:
+    for path in folder.pictures:
         if path not in pictures.values():
             path.unlink(missing_ok=True)
     write_whole(folder.table, as_csv(comparison))

@@ -15,8 +15,8 @@ from experiments.comparison.table import table_content
 from experiments.comparison.tracked_sweep import tracked_sweep
 from experiments.comparison.wording import counted, outcomes_in_words, overrides
 from experiments.config.leaves import leaves
-from experiments.recorders.uri import is_server
 from experiments.runs.folder import RunFolder
+from experiments.tracking.uri import is_server
 from experiments.untrusted import RefusedError, yaml_file
 
 

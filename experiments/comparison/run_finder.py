@@ -10,10 +10,10 @@ from pathlib import Path
 
 from experiments.comparison.run_record import RunRecord, record_in_folder, record_in_store
 from experiments.errors import UserError
-from experiments.recorders.book import BOOK, run_ids
-from experiments.recorders.store import RERUN_OF, SWEEP_SIZE, Store, StoredRun
 from experiments.runs.folder import RunFolder
 from experiments.sweeps.folder import sweeps_called
+from experiments.tracking.store import RERUN_OF, SWEEP_SIZE, Store, StoredRun
+from experiments.tracking.targets import run_ids
 
 _HEX = re.compile(r"[0-9a-f]{1,32}")
 _RERUN = re.compile(r"([0-9a-f]{12})-([1-9][0-9]{0,5})")
@@ -98,7 +98,7 @@ def _local_names(outputs_dir: Path) -> dict[str, str]:
 def _shown_by(folder: Path) -> list[str]:
     """The ids of the MLflow runs that show it; none of a folder that cannot be read: another may be meant."""
     try:
-        return run_ids(folder / BOOK)
+        return run_ids(folder)
     except OSError:
         return []
 

@@ -13,10 +13,10 @@ from experiments.comparison.experiment_frames import epochs_by_run
 from experiments.config.leaves import leaves
 from experiments.errors import UserError
 from experiments.files import read_json
-from experiments.recorders.book import entries
-from experiments.recorders.history import History
-from experiments.recorders.store import Store, StoredRun
 from experiments.runs.folder import RunFolder
+from experiments.runs.history import History
+from experiments.runs.status import read_status
+from experiments.tracking.store import Store, StoredRun
 from experiments.untrusted import RefusedError, json_file, json_mapping, numbers, yaml_file
 
 _FACTS = ("outcome", "weights.sha256", "data.sha256", "model.parameters", "model.multiply_adds")
@@ -65,8 +65,8 @@ def record_in_folder(folder: RunFolder) -> RunRecord:
     else:
         outcome = "failed" if folder.failure.exists() else "interrupted" if rows else "unfinished"
         facts = {"outcome": outcome} | ({"weights.sha256": weights[-1]} if rows else {})
-        for entry in entries(folder.tracked).values():  # there is no marker yet, but it was shown already
-            facts |= {key: text for key, text in entry.tags.items() if key == "data.sha256"}
+        if (status := read_status(folder.path)) is not None:
+            facts |= {key: text for key, text in status.facts.items() if key == "data.sha256"}
         metrics = history[-1] if rows else {}
     return RunRecord(
         identity=folder.path.name,

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from experiments.comparison.comparison import Comparison
-from experiments.recorders.book import book_key, entries, place_of
-from experiments.recorders.links import children_page, compare_page, server_address
 from experiments.runs.folder import RunFolder
+from experiments.tracking.links import children_page, compare_page, server_address
+from experiments.tracking.targets import published, shown_by, targets
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,11 @@ class TrackedSweep:
 
 def tracked_sweep(comparison: Comparison) -> TrackedSweep | None:
     """Read in the folders where the sweep was shown last; None if nowhere."""
-    for place, entry in reversed(entries(comparison.folder.tracked).items()):
-        uri, experiment, _ = place_of(place) or ("", "", "")
-        key = book_key(uri, experiment, comparison.folder.sweep_id)
-        folders = [RunFolder(comparison.folder.outputs_dir, run.identity) for run in comparison.runs]
-        children = [entries(folder.tracked).get(key) for folder in folders]
-        known = [child.run_id for child in children if child is not None and child.run_id]
-        if known and entry.run_id and entry.experiment_id:
-            return TrackedSweep(uri, entry.experiment_id, entry.run_id, known)
+    folder, shown = comparison.folder, published(comparison.folder.path)
+    for target in reversed(targets(folder.path)):
+        paths = [RunFolder(folder.outputs_dir, run.identity).path for run in comparison.runs]
+        children = [shown_by(path, target.uri, target.experiment, folder.sweep_id) for path in paths]
+        known = [child.run_id for child in children if child is not None]
+        if known and (parent := shown.get(target.key)):
+            return TrackedSweep(target.uri, parent.experiment_id, parent.run_id, known)
     return None

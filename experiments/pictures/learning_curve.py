@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from experiments.pictures.png import save_png
-from experiments.recorders.history import Row
+from experiments.runs.history import Row
 
 _COLOURS = {"train": "#1f6feb", "val": "#8250df", "test": "#bc4c00"}
 

@@ -17,9 +17,9 @@ from experiments.config.places import checkout
 from experiments.errors import UserError
 from experiments.git import SOURCES, GitError, git, head
 from experiments.interruption import INTERRUPTED, undisturbed
-from experiments.recorders.uri import is_server, login, public
 from experiments.reruns.original import Original
 from experiments.terminal import stderr
+from experiments.tracking.uri import is_server, login, public
 
 _DIGITS = 12
 

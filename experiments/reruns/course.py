@@ -1,7 +1,5 @@
 """A rerun from the record to the verdict."""
 
-import time
-from collections.abc import Mapping
 from itertools import count
 from os.path import exists, expanduser
 from pathlib import Path
@@ -14,7 +12,6 @@ from experiments.config.schema import Config, DataConfig
 from experiments.data.sources import FASHION_MNIST, MNIST
 from experiments.errors import UserError
 from experiments.files import read_json, write_json
-from experiments.recorders.uploader import uploader
 from experiments.reruns.changes import changes
 from experiments.reruns.original import Original
 from experiments.reruns.report import change_lines, closing, opening, verdict_lines
@@ -24,6 +21,7 @@ from experiments.runs.execute import Rerun, execute
 from experiments.runs.folder import RunFolder
 from experiments.runs.identity import identity
 from experiments.terminal import stdout
+from experiments.tracking.process import publishing
 from experiments.training.build import build_dataset
 
 _SOURCES = {source.name: source for source in (MNIST, FASHION_MNIST)}
@@ -46,19 +44,17 @@ def run_again(original: Original, outputs_dir: Path, uri: str, tolerance: float 
 
     of, verdicts = original.mlflow_id or original.word, []
 
-    def conclude(folder: RunFolder) -> Mapping[str, str]:
+    def conclude(folder: RunFolder) -> None:
         verdicts.append(judge(original.record, record_in_folder(folder), tolerance))
         write_json(folder.verdict, {"of": of, **verdicts[0].facts()})
-        return {"rerun.result": verdicts[0].result}
 
     epochs = None if original.ended else len(original.record.history)
-    begun = time.monotonic()
-    while not verdicts:  # at once but where another process has taken up the same stopped rerun, and finished it
-        rerun = Rerun(of, _number(config, of), conclude)
-        result = execute(config, name=f"rerun of {original.record.identity}", rerun=rerun, pause_after=epochs)
-    uploader(uri, outputs_dir).finish(time.monotonic() - begun)
+    with publishing(uri, outputs_dir):
+        while not verdicts:  # at once but where another process has taken up the same stopped rerun, and finished it
+            rerun = Rerun(of, _number(config, of), conclude)
+            result = execute(config, name=f"rerun of {original.record.identity}", rerun=rerun, pause_after=epochs)
     _say(verdict_lines(verdicts[0], changed))
-    _say(closing(result))
+    _say(closing(result, config))
     return verdicts[0]
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from experiments.comparison.run_finder import find_run
 from experiments.comparison.run_record import RunRecord, damaged, record_in_folder, record_in_store
 from experiments.errors import UserError
-from experiments.recorders.book import run_ids
-from experiments.recorders.store import Store
 from experiments.reruns.verdict import is_time
 from experiments.runs.folder import RunFolder
+from experiments.tracking.store import Store
+from experiments.tracking.targets import run_ids
 from experiments.untrusted import JSON_SIZE, RefusedError, json_mapping, read_bounded
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -77,7 +77,7 @@ def find_original(outputs_dir: Path, store: Store, word: str) -> Original:
     """
     found = find_run(outputs_dir, store, word)
     if isinstance(found, RunFolder):
-        shown = run_ids(found.tracked)
+        shown = run_ids(found.path)
         mlflow_id = next((run_id for run_id in shown if run_id.startswith(word)), shown[-1] if shown else None)
         original = _original(found.path.name, mlflow_id, str(found.path), record_in_folder(found), _folder_files(found))
         original = replace(original, altered=_altered(found))

@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Sequence
 
 from experiments.comparison.wording import counted
+from experiments.config.schema import Config
 from experiments.reruns.changes import Change
 from experiments.reruns.original import Original
 from experiments.reruns.verdict import Divergence, Verdict
 from experiments.runs.execute import RunResult
+from experiments.runs.report import mlflow_run
 from experiments.untrusted import printable
 
 _COLUMN = 13
@@ -40,9 +42,9 @@ def verdict_lines(verdict: Verdict, changes: Sequence[Change]) -> str:
     return "\n".join(lines)
 
 
-def closing(result: RunResult) -> str:
+def closing(result: RunResult, config: Config) -> str:
     """Where the rerun is."""
-    return f"rerun {result.folder.path}" + (f" (MLflow run {result.run_id})" if result.run_id else "")
+    return f"rerun {result.folder.path}" + mlflow_run(result.folder.path, config)
 
 
 def _change(change: Change) -> Iterator[str]:

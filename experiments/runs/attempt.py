@@ -8,28 +8,29 @@ must come out as the history says.
 import logging
 import time
 import traceback
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict, replace
 from math import inf
 from typing import Any
 
+import numpy as np
 import yaml
 
 from cnn_core import Module, Optimizer, Summary, summary
+from cnn_core.state import save_state
 from experiments.config.schema import Config
 from experiments.data.dataset import Dataset
 from experiments.files import write_whole
-from experiments.pictures.augmentation import draw_augmentation
-from experiments.pictures.learning_curve import draw_learning_curve
-from experiments.recorders.history import Row, best
-from experiments.recorders.tracked_run import TrackedRun
 from experiments.runs.environment import record_environment
 from experiments.runs.epochs import Epochs
 from experiments.runs.folder import RunFolder
+from experiments.runs.history import Row, best
 from experiments.runs.lines import epoch_line, opening_line, same_command
-from experiments.runs.showing import Showing
 from experiments.runs.source import record_source
+from experiments.runs.status import read_status, write_status
 from experiments.terminal import progress
+from experiments.tracking.uri import public
 from experiments.training.arithmetic import arithmetic
 from experiments.training.augmentation import examples
 from experiments.training.batches import Batch
@@ -49,13 +50,10 @@ Result = dict[str, Any]
 class Attempt:
     """One attempt. The folder is held for it: nobody else writes there."""
 
-    def __init__(
-        self, config: Config, folder: RunFolder, tracked: TrackedRun, *, in_sweep: bool, tags: Mapping[str, str]
-    ) -> None:
-        self._config, self._folder, self._tracked = config, folder, tracked
+    def __init__(self, config: Config, folder: RunFolder, *, in_sweep: bool) -> None:
+        self._config, self._folder = config, folder
         self._in_sweep = in_sweep  # it has a display of its own, and says itself what came of each run
-        self._showing = Showing(config, folder, tracked, tags)
-        self._epochs = Epochs(config, folder, tracked)
+        self._epochs = Epochs(config, folder)
 
     def epochs(self) -> int:
         """How many epochs earlier attempts have recorded."""
@@ -63,24 +61,20 @@ class Attempt:
 
     def train(self, pause_after: int | None = None) -> Result:
         """Train to the end, and return what the marker then says; or to an epoch before, and leave no marker."""
-        is_paused = pause_after is not None and self._tracked.run_id is not None and self.epochs() >= pause_after
-        if is_paused and self._in_sweep:  # a rerun is shown once more: what its end was to say may be missing
+        status = read_status(self._folder.path)
+        if pause_after is not None and status is not None and status.outcome == PAUSED and self.epochs() >= pause_after:
             rows = self._epochs.recorded()
             return {"outcome": PAUSED, "final": rows[-1].metrics | best(rows), "stopped_early": None}
-        write_whole(self._folder.config, yaml.safe_dump(self._showing.config(), sort_keys=False))
+        write_status(self._folder.path, "running")
+        write_whole(self._folder.config, yaml.safe_dump(_shown(self._config), sort_keys=False))
         record_environment(self._folder.environment, self._config, self.epochs())
         record_source(self._folder)
         self._folder.failure.unlink(missing_ok=True)
         with self._closed_if_stopped():
             return self._train(pause_after)
 
-    def show(self, result: Result) -> None:
-        """Show a finished run in a store that does not show all of it yet."""
-        self._showing.show_again(self._epochs.recorded(), result)
-
     def _train(self, pause_after: int | None) -> Result:
         self._epochs.take_up(self._config.trainer.epochs)
-        self._showing.begin(self._epochs.written)
         dataset = build_dataset(self._config.data, self._config.seed)
         model, optimizer, place = self._take_up(dataset)
         self._epochs.begin_after(place.epochs)
@@ -99,10 +93,8 @@ class Attempt:
             **facts,
         }
         if outcome == PAUSED:
-            self._showing.stop("KILLED", "interrupted", rows)
+            write_status(self._folder.path, PAUSED)
         else:
-            draw_learning_curve(rows, f"run {self._folder.identity} ({outcome})", self._folder.learning_curve)
-            self._showing.finish(rows, result)
             self._folder.finish(result)
         return result
 
@@ -114,10 +106,10 @@ class Attempt:
             "model.parameters": network.parameters,
             "model.multiply_adds": network.multiply_adds,
         }
-        self._showing.tag(facts)
+        write_status(self._folder.path, "running", facts)
         _log.info(opening_line(self._folder, dataset, network))
         self._show_network(network, log=not (self._in_sweep or self._epochs.rows))
-        self._draw_augmentation(dataset)
+        self._keep_augmented_images(dataset)
         return facts
 
     def _take_up(self, dataset: Dataset) -> tuple[Module, Optimizer, Place]:
@@ -212,14 +204,13 @@ class Attempt:
             for line in str(network).splitlines():
                 _log.info("  %s", line)
 
-    def _draw_augmentation(self, dataset: Dataset) -> None:
-        """Show what augmentation does before it does it: one that destroys the images is seen at once."""
+    def _keep_augmented_images(self, dataset: Dataset) -> None:
+        """Leave what a picture of the augmentation is drawn from: one that destroys the images is seen at once."""
         plan = build_plan(self._config)
         if plan.augmentation is not None:
             epochs = min(_EPOCHS_DRAWN, plan.epochs)
             rows = examples(plan.augmentation, dataset.train.pixels, _IMAGES_DRAWN, seed=plan.seed, epochs=epochs)
-            title = f"run {self._folder.identity}, augmentation {self._config.augmentation.name}"
-            draw_augmentation(rows, dataset.scale, title, self._folder.augmentation)
+            save_state(self._folder.augmentation_images, {**rows, "scale": np.array(dataset.scale)})
 
     @contextmanager
     def _closed_if_stopped(self) -> Iterator[None]:
@@ -227,12 +218,17 @@ class Attempt:
         try:
             yield
         except KeyboardInterrupt:
-            self._showing.stop("KILLED", "interrupted", self._epochs.recorded())
+            write_status(self._folder.path, "interrupted")
             goes_on = "goes on from the last checkpoint" if self._folder.checkpoint.exists() else "begins it again"
             _log.warning("interrupted; %s %s", same_command(self._config), goes_on)
             raise
         except BaseException:  # recorded and raised again, whatever it is
             with suppress(OSError):  # the disk may be what failed
                 write_whole(self._folder.failure, traceback.format_exc())
-            self._showing.stop("FAILED", "failed", self._epochs.recorded())
+                write_status(self._folder.path, "failed")
             raise
+
+
+def _shown(config: Config) -> dict[str, Any]:
+    """The configuration as it may be shown: what opens the tracking server stays out of it."""
+    return asdict(replace(config, tracking=replace(config.tracking, uri=public(config.tracking.uri))))

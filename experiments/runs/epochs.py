@@ -7,9 +7,9 @@ out as they were; then their rows stay, and no store gets a step twice. If one d
 import logging
 
 from experiments.config.schema import Config
-from experiments.recorders.history import History, Row, difference
-from experiments.recorders.tracked_run import TrackedRun
 from experiments.runs.folder import RunFolder
+from experiments.runs.history import History, Row, difference
+from experiments.tracking.targets import replace_targets, shown_epochs
 
 _log = logging.getLogger(__name__)
 
@@ -22,8 +22,8 @@ class Epochs:
         rows: those up to the epoch that this attempt is at.
     """
 
-    def __init__(self, config: Config, folder: RunFolder, tracked: TrackedRun) -> None:
-        self._history, self._tracked = History(folder.history, _needed(config)), tracked
+    def __init__(self, config: Config, folder: RunFolder) -> None:
+        self._history, self._folder = History(folder.history, _needed(config)), folder.path
         self.written: list[Row] = []
         self.rows: list[Row] = []
 
@@ -34,6 +34,8 @@ class Epochs:
     def take_up(self, most: int) -> None:
         """Read what is written, of so many epochs at the most; what is damaged is forgotten."""
         self.written = self._history.keep(most)
+        if shown_epochs(self._folder) > len(self.written):  # MLflow withdraws no value
+            replace_targets(self._folder)
 
     def begin_after(self, epochs: int) -> None:
         """Go on after an epoch that is written."""
@@ -51,7 +53,6 @@ class Epochs:
         self._history.append(row)
         self.written.append(row)
         self.rows.append(row)
-        self._tracked.row(row)
 
     def end(self, outcome: str) -> None:
         """Say that no epoch follows."""
@@ -63,8 +64,8 @@ class Epochs:
         """Cut the history here, and show what follows as another run: no step of one may come twice."""
         said = "%s\nWas the run computed with something else before? From there on its history is written anew."
         _log.warning(said, why)
+        replace_targets(self._folder)
         self.written = self._history.keep(len(self.rows))
-        self._tracked.replace_rows(self.written)
 
 
 def _needed(config: Config) -> frozenset[str]:

@@ -1,8 +1,7 @@
 """A run, from its configuration to its result: skipped if it is finished, gone on with if it was stopped."""
 
-import contextlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,16 +10,22 @@ from experiments.config.schema import Config
 from experiments.errors import UserError
 from experiments.files import named, remove_drafts
 from experiments.lock import held
-from experiments.recorders.store import RERUN_OF
-from experiments.recorders.tracked_run import SweepPart, TrackedRun
-from experiments.recorders.uploader import uploader
-from experiments.recorders.uri import public
 from experiments.runs.attempt import Attempt
 from experiments.runs.folder import RunFolder
 from experiments.runs.identity import identity
 from experiments.runs.log_file import log_file
+from experiments.tracking import outbox
+from experiments.tracking.targets import Target, add_target, new_target, replace_targets, shown_by, targets
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SweepPart:
+    """What makes a run one of a sweep's: the sweep's id, and what sets this run apart."""
+
+    sweep_id: str
+    overrides: str
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,6 @@ class RunResult:
         folder: where it is.
         outcome: `completed`, `diverged`, or `paused` before its end; a run that failed or was interrupted raises.
         final: the last epoch's metrics and, as `best/test_accuracy` and `best/epoch`, those of the best.
-        run_id: of the MLflow run that shows it, if the store could be reached.
         stopped_early: after which epoch and why, if it was.
         epochs_before: how many of its epochs were there already.
         was_finished: whether there was nothing left to do.
@@ -40,7 +44,6 @@ class RunResult:
     folder: RunFolder
     outcome: str
     final: dict[str, float]
-    run_id: str | None
     stopped_early: str | None = None
     epochs_before: int = field(default=0, compare=False)  # the way to a result is no part of it
     was_finished: bool = field(default=False, compare=False)
@@ -53,12 +56,12 @@ class Rerun:
     Args:
         of: the MLflow run it repeats, or its identity where no store shows it.
         number: of its folder.
-        conclude: called with the folder once it has come to its end here; returns tags that say what that shows.
+        conclude: called with the folder once it has come to its end here.
     """
 
     of: str
     number: int
-    conclude: Callable[[RunFolder], Mapping[str, str]]
+    conclude: Callable[[RunFolder], None]
 
 
 def execute(
@@ -89,39 +92,55 @@ def execute(
         held(folder.lock, on_wait=lambda: _log.info("run %s: another process is at it, waiting", folder.identity)),
     ):
         remove_drafts(folder.path)
-        tracking, outputs_dir = config.tracking, Path(config.outputs_dir)
-        store = uploader(tracking.uri, outputs_dir)
-        tracked = TrackedRun(store, tracking.experiment, folder.path, name or default_name(config), part)
-        if config.force:
-            if tracked.is_owed:  # its history would be gone
-                raise UserError(
-                    f"force=true: tracking.uri={public(store.uri)} does not show all of run {folder.identity} yet; "
-                    "python -m experiments.sync uploads it, then it can be repeated"
-                )
-            folder.clear()
-            tracked.begin_anew()
-        with log_file(folder.log), contextlib.closing(tracked):
-            tags = {RERUN_OF: rerun.of} if rerun else {}
-            attempt = Attempt(config, folder, tracked, in_sweep=part is not None, tags=tags)
+        summary = None if config.force else _summary(folder)
+        was_finished = summary is not None
+        _have_shown(folder, _target(config, name or default_name(config), part), repeated=config.force)
+        with log_file(folder.log):
+            attempt = Attempt(config, folder, in_sweep=part is not None)
             epochs_before = attempt.epochs()
-            summary = _summary(folder)
-            was_finished = summary is not None
             if summary is None:
                 summary = attempt.train(pause_after)
             else:
                 _log.info("run %s is already finished; force=true repeats it", folder.identity)
-                attempt.show(summary)
             if rerun and not was_finished:  # else what there is was computed by another
-                tracked.attach(rerun.conclude(folder), [folder.verdict])
+                rerun.conclude(folder)
     return RunResult(
         folder=folder,
         outcome=summary["outcome"],
         final=summary["final"],
-        run_id=tracked.run_id,
         stopped_early=summary["stopped_early"],
         epochs_before=epochs_before,
         was_finished=was_finished,
     )
+
+
+def _target(config: Config, name: str, part: SweepPart | None) -> Target:
+    """Where MLflow is to show the run."""
+    of_sweep = (part.sweep_id, part.overrides) if part else ()
+    return new_target(config.tracking.uri, config.tracking.experiment, name, *of_sweep)
+
+
+def _have_shown(folder: RunFolder, target: Target, *, repeated: bool) -> None:
+    """Have the publisher show the run, and a repetition as another MLflow run: the first one stays as it is.
+
+    Raises:
+        UserError: it cannot be repeated while the store misses a part of it.
+    """
+    shown = shown_by(folder.path, *target.place)
+    if folder.finished.exists() and not repeated and shown is not None and shown.state:
+        return
+    is_to_be_shown = any(known.place == target.place for known in targets(folder.path))
+    if repeated and folder.history.exists() and is_to_be_shown and not (shown and shown.state):
+        raise UserError(
+            f"force=true: tracking.uri={target.uri} does not show all of run {folder.identity} yet; "
+            "python -m experiments.sync uploads it, then it can be repeated"
+        )
+    outbox.put(folder.path)
+    if repeated:
+        folder.clear()
+        replace_targets(folder.path, [target])
+    else:
+        add_target(folder.path, target)
 
 
 def _summary(folder: RunFolder) -> dict[str, Any] | None:

@@ -11,9 +11,9 @@ from shutil import rmtree
 from typing import Any
 
 from experiments.files import read_json, write_json
-from experiments.recorders.book import BOOK
 from experiments.runs.marker import is_whole
 from experiments.runs.seal import changed, is_broken, sealed
+from experiments.runs.status import STATUS
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,12 @@ class RunFolder:
     outputs_dir: Path
     identity: str
     rerun: int | None = None  # which one, counted from 1
+
+    @classmethod
+    def at(cls, path: Path) -> "RunFolder":
+        """The run whose folder this is."""
+        identity, _, number = path.name.partition("-")
+        return cls(path.parent.parent, identity, int(number) if path.parent.name == "reruns" else None)
 
     @property
     def path(self) -> Path:
@@ -82,14 +88,19 @@ class RunFolder:
         return self.path / "augmentation.png"
 
     @property
+    def augmentation_images(self) -> Path:
+        """What that picture is drawn from."""
+        return self.path / "augmentation.npz"
+
+    @property
     def failure(self) -> Path:
         """The traceback, if the last attempt failed."""
         return self.path / "failure.txt"
 
     @property
-    def tracked(self) -> Path:
-        """Which MLflow runs show this run, and whether they show all of it."""
-        return self.path / BOOK
+    def status(self) -> Path:
+        """How far the last attempt came."""
+        return self.path / STATUS
 
     @property
     def finished(self) -> Path:
@@ -100,6 +111,12 @@ class RunFolder:
     def vouched_for(self) -> tuple[Path, ...]:
         """What the marker vouches for: all that is needed to believe the result and to use it."""
         return (self.config, self.environment, self.history, self.checkpoint)
+
+    @property
+    def shown(self) -> tuple[Path, ...]:
+        """What MLflow gets of it, as far as it is there."""
+        described = (self.config, self.environment, self.source, self.patch, self.network, self.history)
+        return (*described, self.learning_curve, self.augmentation, self.log, self.failure, self.verdict)
 
     @property
     def verdict(self) -> Path:
@@ -140,5 +157,5 @@ class RunFolder:
                 with suppress(FileNotFoundError):
                     path.replace(self.former / path.name)
         shown = (self.environment, self.source, self.patch, self.network, self.learning_curve, self.augmentation)
-        for path in (*results, *shown, self.failure):
+        for path in (*results, *shown, self.augmentation_images, self.failure, self.status):
             path.unlink(missing_ok=True)

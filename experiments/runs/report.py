@@ -1,14 +1,14 @@
 """A single run on the command line: carry it out and say what came of it."""
 
-import time
 from pathlib import Path
 
 from experiments.command_line import ui_command
 from experiments.config.schema import Config
 from experiments.errors import UserError
-from experiments.recorders.uploader import uploader
 from experiments.runs.execute import RunResult, execute
 from experiments.terminal import stdout
+from experiments.tracking.process import publishing
+from experiments.tracking.targets import shown_by
 
 
 class DivergedRunError(UserError):
@@ -21,9 +21,8 @@ def run_and_report(config: Config) -> None:
     Raises:
         DivergedRunError: there is no trained network at the end.
     """
-    begun = time.monotonic()
-    result = execute(config)
-    uploader(config.tracking.uri, Path(config.outputs_dir)).finish(time.monotonic() - begun)
+    with publishing(config.tracking.uri, Path(config.outputs_dir)):
+        result = execute(config)
     stdout.print(closing_lines(config, result), markup=False, highlight=False)
     if result.outcome == "diverged":
         raise DivergedRunError("the run diverged; a smaller optimizer.lr may help")
@@ -39,8 +38,13 @@ def closing_lines(config: Config, result: RunResult) -> str:
             first += f" (best {final['best/test_accuracy']:.2%}, epoch {final['best/epoch']:.0f})"
     if result.stopped_early:
         first += f"\nstopped early {result.stopped_early}"
-    tracked = f" (MLflow run {result.run_id})" if result.run_id else ""
-    return f"{first}\nrun   {result.folder.path}{tracked}\nopen  {open_command(config)}"
+    return f"{first}\nrun   {result.folder.path}{mlflow_run(result.folder.path, config)}\nopen  {open_command(config)}"
+
+
+def mlflow_run(folder: Path, config: Config) -> str:
+    """Say which MLflow run shows a folder, if one is known."""
+    shown = shown_by(folder, config.tracking.uri, config.tracking.experiment)
+    return f" (MLflow run {shown.run_id})" if shown is not None else ""
 
 
 def open_command(config: Config) -> str:

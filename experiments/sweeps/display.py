@@ -12,8 +12,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from experiments.recorders.history import History
 from experiments.runs.folder import RunFolder
+from experiments.runs.history import History
 from experiments.sweeps.grid import Cell
 from experiments.sweeps.task import Report
 from experiments.terminal import clock, stderr

@@ -3,12 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from experiments.errors import UserError
 from experiments.files import read_json, write_json
-from experiments.recorders.book import BOOK, run_ids
-from experiments.sweeps.grid import Cell
+from experiments.runs.status import STATUS
+from experiments.tracking.targets import run_ids
+
+if TYPE_CHECKING:  # it knows Hydra, which processes that read a sweep need not import
+    from experiments.sweeps.grid import Cell
 
 
 @dataclass(frozen=True)
@@ -27,11 +30,6 @@ class SweepFolder:
     def plan(self) -> Path:
         """The runs, in order: identity, name, overrides."""
         return self.path / "sweep.json"
-
-    @property
-    def tracked(self) -> Path:
-        """Which MLflow runs show this sweep."""
-        return self.path / BOOK
 
     @property
     def table(self) -> Path:
@@ -74,6 +72,21 @@ class SweepFolder:
         return self.path / "halving.json"
 
     @property
+    def pictures(self) -> tuple[Path, ...]:
+        """All that a comparison may draw."""
+        return (self.heat_map, self.accuracy, self.learning_curves, self.parallel_coordinates)
+
+    @property
+    def shown(self) -> tuple[Path, ...]:
+        """What MLflow gets of it, as far as it is there."""
+        return (self.page, self.table, self.results, *self.pictures)
+
+    @property
+    def status(self) -> Path:
+        """How far the sweep came."""
+        return self.path / STATUS
+
+    @property
     def lock(self) -> Path:
         """Held by the process that is at the sweep."""
         return self.path / "lock"
@@ -91,9 +104,9 @@ class SweepFolder:
 
     def is_called(self, beginning: str) -> bool:
         """Whether the sweep's id begins so, or the id of an MLflow run that shows it."""
-        return any(name.startswith(beginning) for name in (self.sweep_id, *run_ids(self.tracked)))
+        return any(name.startswith(beginning) for name in (self.sweep_id, *run_ids(self.path)))
 
-    def write_plan(self, cells: Sequence[Cell]) -> None:
+    def write_plan(self, cells: "Sequence[Cell]") -> None:
         """Say which runs the sweep consists of, before the first begins."""
         self.path.mkdir(parents=True, exist_ok=True)
         runs = [{"identity": cell.identity, "name": cell.name, "overrides": cell.overrides} for cell in cells]

@@ -6,8 +6,8 @@ from pathlib import Path
 from statistics import fmean
 
 from experiments.config.schema import Config, JoblibConfig
-from experiments.recorders.history import History
 from experiments.runs.folder import RunFolder
+from experiments.runs.history import History
 from experiments.sweeps.grid import Cell
 from experiments.sweeps.halving import by_setting, rungs, settings_per_rung
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from statistics import fmean
 
 from experiments.config.schema import SweepConfig
-from experiments.recorders.history import History, deciding
 from experiments.runs.folder import RunFolder
+from experiments.runs.history import History, deciding
 from experiments.sweeps.grid import Cell
 
 _SEED = "seed"

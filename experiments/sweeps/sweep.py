@@ -2,30 +2,22 @@
 
 import hashlib
 import logging
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 from experiments.comparison.comparison import compare
-from experiments.comparison.files import write_comparison
-from experiments.comparison.mlflow_description import description
 from experiments.comparison.terminal_table import print_comparison
 from experiments.config.schema import Config
 from experiments.config.validation import ConfigError
 from experiments.errors import UserError
 from experiments.files import named, remove_drafts
 from experiments.lock import held
-from experiments.recorders.book import Status
-from experiments.recorders.mlflow_client import TrackerError
-from experiments.recorders.settling import settle
-from experiments.recorders.store import DESCRIPTION, SWEEP_SIZE
-from experiments.recorders.tracked_run import SweepPart, TrackedRun
-from experiments.recorders.uploader import uploader
-from experiments.runs.folder import RunFolder
+from experiments.runs.execute import SweepPart
 from experiments.runs.lines import same_command
-from experiments.runs.report import open_command
+from experiments.runs.report import mlflow_run, open_command
+from experiments.runs.status import write_status
 from experiments.sweeps.display import Display
 from experiments.sweeps.dry_run import print_plan
 from experiments.sweeps.folder import SweepFolder
@@ -35,10 +27,11 @@ from experiments.sweeps.halving import better_part
 from experiments.sweeps.launchers import Lost, launch
 from experiments.sweeps.task import Report, Task, carry_out
 from experiments.terminal import stdout
+from experiments.tracking import outbox
+from experiments.tracking.process import publishing
+from experiments.tracking.targets import add_target, new_target
 
 _log = logging.getLogger(__name__)
-
-_OUTCOMES: dict[Status, str] = {"FINISHED": "completed", "FAILED": "failed", "KILLED": "interrupted"}
 
 
 class SweepFailedError(UserError):
@@ -64,7 +57,11 @@ def run_sweep(cells: Sequence[Cell]) -> None:
     waiting = "sweep %s: another process is at it, waiting"
     with named(folder.path), held(folder.lock, on_wait=lambda: _log.info(waiting, folder.sweep_id)):
         remove_drafts(folder.path)
-        _Sweep(config, folder, cells).run()
+        with publishing(config.tracking.uri, folder.outputs_dir):
+            failure = _Sweep(config, folder, cells).run()
+        stdout.print(_closing_lines(config, folder), markup=False, highlight=False)
+    if failure is not None:
+        raise SweepFailedError(failure)
 
 
 def _refuse_impossible(config: Config, cells: Sequence[Cell]) -> None:
@@ -82,32 +79,28 @@ class _Sweep:
 
     def __init__(self, config: Config, folder: SweepFolder, cells: Sequence[Cell]) -> None:
         self._config, self._folder, self._cells = config, folder, cells
-        self._parent = _parent_run(config, folder, cells)
         self._forecast = Forecast(cells, config)
         self._display = Display(self._forecast.jobs)
         self._failed: set[str] = set()
-        self._begun = time.monotonic()
 
-    def run(self) -> None:
-        """Carry out the sweep, and close it whatever happens."""
+    def run(self) -> str | None:
+        """Carry out the sweep, and close it whatever happens; return why it has failed, if it has."""
         self._folder.write_plan(self._cells)
+        self._have_shown()
         _log.info("sweep %s: %s", self._folder.sweep_id, self._forecast.counts())
-        status: Status = "FAILED"
-        store = uploader(self._config.tracking.uri, self._folder.outputs_dir)
-        store.leave_alone(RunFolder(self._folder.outputs_dir, cell.identity).path for cell in self._cells)
+        outcome = "failed"
         try:
-            self._parent.begin({"sweep.id": self._folder.sweep_id, SWEEP_SIZE: str(len(self._cells))}, {}, [], [])
             with self._display.shown():
                 self._carry_out_all()
-            status = "FAILED" if self._failed else "FINISHED"
+            outcome = "failed" if self._failed else "completed"
         except KeyboardInterrupt:
-            status = "KILLED"
+            outcome = "interrupted"
             _log.warning("the sweep was interrupted; %s goes on with it", same_command(self._config))
             raise
         finally:
-            self._close(status)
-        if self._failed:
-            raise SweepFailedError(self._failure())
+            write_status(self._folder.path, outcome)
+            print_comparison(compare(self._folder))
+        return self._failure() if self._failed else None
 
     def _carry_out_all(self) -> None:
         """Carry out the runs rung by rung; without halving the end is the only one."""
@@ -130,7 +123,7 @@ class _Sweep:
         self._forecast.begin(cells, rung)
         with closing(launch(self._config.launcher, carry_out, self._tasks(cells, rung))) as results:
             for task, result in results:
-                report = self._lost(task, result) if isinstance(result, Lost) else result
+                report = self._lost(result) if isinstance(result, Lost) else result
                 if report.failed:
                     self._failed.add(task.cell.identity)
                 self._forecast.end(task.cell)
@@ -150,10 +143,9 @@ class _Sweep:
         most = self._config.sweep.max_failures
         return most is not None and len(self._failed) >= most
 
-    def _lost(self, task: Task, lost: Lost) -> Report:
-        """Close the run of a process that could not do so itself."""
-        with suppress(TrackerError):  # the next command can do it
-            settle(RunFolder(self._folder.outputs_dir, task.cell.identity).path, self._config.tracking.uri)
+    @staticmethod
+    def _lost(lost: Lost) -> Report:
+        """Of a run whose process could not close it: its lock is free, so it is shown as KILLED."""
         return Report(True, f"lost: {lost.reason}")
 
     def _failure(self) -> str:
@@ -162,30 +154,20 @@ class _Sweep:
             said += f", no more were begun (sweep.max_failures={self._config.sweep.max_failures})"
         return f"{said}; the same command tries them again"
 
-    def _close(self, status: Status) -> None:
-        """Close the sweep's own run before anything else, then compare."""
-        self._parent.end(status, {"outcome": _OUTCOMES[status]}, {}, [])
-        comparison = compare(self._folder)
-        print_comparison(comparison)
-        files = write_comparison(comparison)
-        self._parent.attach({DESCRIPTION: description(comparison)}, files)
-        self._parent.close()
-        uploader(self._config.tracking.uri, self._folder.outputs_dir).finish(time.monotonic() - self._begun)
-        stdout.print(_closing_lines(self._config, self._folder, self._parent.run_id), markup=False, highlight=False)
-
-
-def _parent_run(config: Config, folder: SweepFolder, cells: Sequence[Cell]) -> TrackedRun:
-    """The run under which MLflow shows the sweep's runs."""
-    varying = " × ".join(key.rpartition(".")[2] for key in cells[0].overrides)
-    name = f"sweep {varying} ({len(cells)} runs)" if varying else "sweep (1 run)"
-    store = uploader(config.tracking.uri, folder.outputs_dir)
-    return TrackedRun(store, config.tracking.experiment, folder.path, name, None)
+    def _have_shown(self) -> None:
+        """Have the publisher show the sweep as the parent of its runs."""
+        varying = " × ".join(key.rpartition(".")[2] for key in self._cells[0].overrides)
+        name = f"sweep {varying} ({len(self._cells)} runs)" if varying else "sweep (1 run)"
+        tracking = self._config.tracking
+        outbox.put(self._folder.path)
+        add_target(self._folder.path, new_target(tracking.uri, tracking.experiment, name))
+        write_status(self._folder.path, "running")
 
 
 def _words(cell: Cell) -> str:
     return " ".join(f"{key}={value}" for key, value in cell.overrides.items())
 
 
-def _closing_lines(config: Config, folder: SweepFolder, run_id: str | None) -> str:
-    tracked = f" (MLflow run {run_id})" if run_id else ""
-    return f"sweep  {folder.path}{tracked}\npage   {folder.page}\nopen   {open_command(config)}"
+def _closing_lines(config: Config, folder: SweepFolder) -> str:
+    shown = mlflow_run(folder.path, config)
+    return f"sweep  {folder.path}{shown}\npage   {folder.page}\nopen   {open_command(config)}"

@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from experiments.errors import UserError
-from experiments.recorders.history import deciding
-from experiments.recorders.tracked_run import SweepPart
-from experiments.runs.execute import RunResult, execute
+from experiments.runs.execute import RunResult, SweepPart, execute
+from experiments.runs.history import deciding
 from experiments.sweeps.grid import Cell
 
 _SHOWN = {"val": "val/accuracy", "test": "test/accuracy"}

@@ -10,7 +10,6 @@ from types import FrameType
 from typing import TypeVar
 
 from experiments.interruption import INTERRUPTING
-from experiments.recorders.uploader import settle_nothing
 from experiments.runs.source import work_for
 
 Task = TypeVar("Task")
@@ -32,7 +31,6 @@ def set_up(parent: int, command: Sequence[str]) -> None:
         parent: its process id.
         command: its command line, which is that of the runs as well.
     """
-    settle_nothing()
     for number in INTERRUPTING:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _interrupt)

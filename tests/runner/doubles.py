@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.recorders.history import Row
-from experiments.recorders.mlflow_client import TrackerError
+from experiments.runs.history import Row
+from experiments.tracking.client import TrackerError
 from experiments.recorders.uploader import uploader
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from experiments.compare import histories, main, runs
 from experiments.errors import UserError
-from experiments.recorders.history import History, Row
+from experiments.runs.history import History, Row
 from experiments.runs.folder import RunFolder
 from experiments.sweeps.folder import SweepFolder
 from experiments.sweeps.grid import Cell

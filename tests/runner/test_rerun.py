@@ -19,7 +19,7 @@ from experiments import rerun
 from experiments.config.schema import ALTERNATIVES, Config, JoblibConfig
 from experiments.data.dataset import DataError
 from experiments.recorders.book import run_ids
-from experiments.recorders.history import History
+from experiments.runs.history import History
 from experiments.reruns import course
 from experiments.runs import attempt
 from experiments.runs.execute import execute

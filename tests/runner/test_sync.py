@@ -7,8 +7,8 @@ import pytest
 
 from experiments import sync
 from experiments.recorders.book import BOOK
-from experiments.recorders.mlflow_client import TrackerError
-from experiments.recorders.store import Store as StoreOnTheWhole
+from experiments.tracking.client import TrackerError
+from experiments.tracking.store import Store as StoreOnTheWhole
 from experiments.recorders.tracked_run import SweepPart
 from tests.runner.doubles import Store
 from tests.runner.recorders.folders import IDENTITY, SWEEP, URI, begun, ended, killed, run_folder, tracked

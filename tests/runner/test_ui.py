@@ -14,8 +14,8 @@ import pytest
 
 from experiments import ui
 from experiments.interruption import INTERRUPTED
-from experiments.recorders.mlflow_client import TrackerError
-from experiments.recorders.store import Store
+from experiments.tracking.client import TrackerError
+from experiments.tracking.store import Store
 
 PAGES = {"experiment cnn": "#/experiments/1?workflowType=machine_learning"}
 

@@ -159,7 +159,7 @@ assert not {"mlflow", "matplotlib", "sklearn", "pandas"} & set(sys.modules), sor
 UNOBSERVED = """
 import sys
 from pathlib import Path
-from experiments.recorders.mlflow_client import TrackerError
+from experiments.tracking.client import TrackerError
 from experiments.recorders.tracker import Tracker
 try:
     Tracker("http://127.0.0.1:9", "cnn", Path()).open()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from experiments.recorders.book import Entry
-from experiments.recorders.history import Row
+from experiments.runs.history import Row
 from experiments.runs.folder import RunFolder
 from experiments.sweeps.folder import SweepFolder
 from tests.runner.markers import marker

@@ -7,7 +7,7 @@ import pytest
 
 from experiments.compare import histories, runs
 from experiments.errors import UserError
-from experiments.recorders.history import Row
+from experiments.runs.history import Row
 from experiments.recorders.tracker import Tracker
 
 
@@ -66,7 +66,7 @@ def test_server_and_database_are_asked_in_ways_that_give_the_same(
     at_once = histories(outputs, experiment="cnn")
     bulk = "mlflow.store.tracking.sqlalchemy_store.SqlAlchemyStore.get_metric_history_bulk"
     monkeypatch.delattr(bulk)
-    monkeypatch.setattr("experiments.recorders.store._CONNECTIONS", 1)
+    monkeypatch.setattr("experiments.tracking.store._CONNECTIONS", 1)
     pd.testing.assert_frame_equal(histories(outputs, experiment="cnn"), at_once)
     assert len(at_once) == 2 * len(ids)
 
@@ -75,7 +75,7 @@ def test_everything_comes_though_it_takes_several_answers(
     ids: list[str], outputs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = runs(outputs, experiment="cnn"), histories(outputs, experiment="cnn")
-    monkeypatch.setattr("experiments.recorders.store._PAGE", 1)
+    monkeypatch.setattr("experiments.tracking.store._PAGE", 1)
     pd.testing.assert_frame_equal(runs(outputs, experiment="cnn"), whole[0])
     pd.testing.assert_frame_equal(histories(outputs, experiment="cnn"), whole[1])
     assert len(whole[0]) == len(ids)

@@ -12,8 +12,8 @@ from experiments.comparison.run_finder import find_records, refuse_single_run
 from experiments.comparison.run_record import RunRecord
 from experiments.config.leaves import leaves
 from experiments.errors import UserError
-from experiments.recorders.history import Row
-from experiments.recorders.store import Store
+from experiments.runs.history import Row
+from experiments.tracking.store import Store
 from experiments.recorders.tracker import Tracker
 from experiments.runs import attempt
 from experiments.runs.execute import execute

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.pictures.learning_curve import draw_learning_curve
-from experiments.recorders.history import Row
+from experiments.runs.history import Row
 from tests.runner.pictures.pixels import figure_of, size, texts
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from experiments.recorders.history import History, Row
+from experiments.runs.history import History, Row
 from experiments.recorders.tracked_run import SweepPart, TrackedRun
 from experiments.recorders.uploader import uploader
 

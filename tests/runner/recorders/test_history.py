@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from experiments.errors import UserError
-from experiments.recorders.history import History, Row, best, difference
+from experiments.runs.history import History, Row, best, difference
 
 
 def row(epoch: int) -> Row:
@@ -167,7 +167,7 @@ def test_keeping_removes_a_torn_line_so_that_the_next_row_is_whole(path: Path) -
 
 def test_keeping_all_there_is_leaves_the_file_alone(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     history = filled(path)
-    monkeypatch.setattr("experiments.recorders.history.write_whole", lambda *_: pytest.fail("it was written anew"))
+    monkeypatch.setattr("experiments.runs.history.write_whole", lambda *_: pytest.fail("it was written anew"))
     assert history.keep(3) == history.keep(9) == [row(1), row(2), row(3)]
 
 

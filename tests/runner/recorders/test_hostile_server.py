@@ -13,9 +13,9 @@ import pytest
 
 from experiments.comparison.experiment_frames import epochs_by_run
 from experiments.recorders import mlflow_client
-from experiments.recorders.links import links
-from experiments.recorders.mlflow_client import TrackerError, mlflow
-from experiments.recorders.store import Store
+from experiments.tracking.links import links
+from experiments.tracking.client import TrackerError, mlflow
+from experiments.tracking.store import Store
 from experiments.recorders.tracker import Tracker
 from tests.runner.recorders.hostile_server import API, FILES, HostileServer, endless, redirected, run, say
 
@@ -232,7 +232,7 @@ def test_search_whose_pages_come_again_is_an_error(server: HostileServer) -> Non
 
 
 def test_search_that_finds_no_end_is_an_error(server: HostileServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("experiments.recorders.store._PAGES", 5)
+    monkeypatch.setattr("experiments.tracking.store._PAGES", 5)
 
     def next_page(request: BaseHTTPRequestHandler) -> None:
         say(request, b'{"runs": [], "next_page_token": "%d"}' % len(server.asked))

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from experiments.recorders.links import links
-from experiments.recorders.store import Store
+from experiments.tracking.links import links
+from experiments.tracking.store import Store
 from experiments.recorders.tracker import Tracker
 
 

@@ -9,7 +9,7 @@ import pytest
 from filelock import FileLock
 
 from experiments.recorders.book import BOOK, entries
-from experiments.recorders.mlflow_client import StoreRefusesError, TrackerError
+from experiments.tracking.client import StoreRefusesError, TrackerError
 from experiments.recorders.pending import all_folders, note_run, noted_runs, pending, pending_folders
 from experiments.recorders.settling import settle, settle_pending, stores_missing
 from experiments.recorders.tracked_run import SweepPart

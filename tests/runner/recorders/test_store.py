@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from experiments.recorders.history import Row
-from experiments.recorders.mlflow_client import TrackerError, mlflow
-from experiments.recorders.store import Store
+from experiments.runs.history import Row
+from experiments.tracking.client import TrackerError, mlflow
+from experiments.tracking.store import Store
 from experiments.recorders.tracker import Tracker
 
 
@@ -32,7 +32,7 @@ def test_store_tells_of_runs_what_was_logged(made: Tracker, store_uri: str) -> N
 def test_store_tells_of_more_runs_than_come_in_one_answer(
     made: Tracker, store_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("experiments.recorders.store._PAGE", 2)
+    monkeypatch.setattr("experiments.tracking.store._PAGE", 2)
     ids = [made.create("n", tags={}, begun_ms=begun_ms) for begun_ms in range(1000, 1005)]
     assert [run.run_id for run in Store(store_uri).search("")] == ids[::-1]
 

@@ -10,7 +10,7 @@ import pytest
 from filelock import FileLock
 
 from experiments.recorders.book import BOOK, entries
-from experiments.recorders.history import Row
+from experiments.runs.history import Row
 from experiments.recorders.pending import is_pending
 from experiments.recorders.tracked_run import SweepPart, TrackedRun
 from experiments.recorders.uploader import uploader

@@ -13,8 +13,8 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from experiments.recorders import mlflow_client
-from experiments.recorders.history import Row
-from experiments.recorders.mlflow_client import TrackerError, connect
+from experiments.runs.history import Row
+from experiments.tracking.client import TrackerError, connect
 from experiments.recorders.tracker import Tracker, tracker
 
 NOWHERE = "http://user:secret@127.0.0.1:9"  # the port of a service that nobody runs any more
@@ -78,8 +78,8 @@ def test_new_database_writes_ahead_and_one_that_is_there_keeps_its_way(
 
         MlflowClient = staticmethod(lambda _: None)
 
-    monkeypatch.setattr("experiments.recorders.mlflow_client.mlflow", lambda: Client)
-    monkeypatch.setattr("experiments.recorders.mlflow_client._make_tables", lambda _: None)
+    monkeypatch.setattr("experiments.tracking.client.mlflow", lambda: Client)
+    monkeypatch.setattr("experiments.tracking.client._make_tables", lambda _: None)
     databases = [tmp_path / "new.db", tmp_path / "old.db"]
     with closing(sqlite3.connect(databases[1])) as old:
         old.execute("VACUUM")

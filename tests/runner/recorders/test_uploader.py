@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from experiments.recorders import uploader as module
-from experiments.recorders.mlflow_client import StoreRefusesError
+from experiments.tracking.client import StoreRefusesError
 from experiments.recorders.uploader import Uploader, uploader
 from tests.runner.doubles import Store
 from tests.runner.recorders.folders import IDENTITY, SWEEP, URI, begun, ended, killed, run_folder, tracked

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from experiments.errors import UserError
-from experiments.recorders.store import Store
+from experiments.tracking.store import Store
 from experiments.reruns.original import Original, RecordedSource, find_original
 from experiments.runs.folder import RunFolder
 from tests.runner.markers import marker

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from experiments import rerun
-from experiments.recorders.store import Store
+from experiments.tracking.store import Store
 from experiments.runs.execute import execute
 from experiments.runs.identity import identity
 from tests.runner.configs import small_config

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.recorders.history import History
+from experiments.runs.history import History
 from experiments.runs.execute import execute
 from tests.runner.configs import small_config
 from tests.runner.doubles import Store

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from experiments.config.schema import Config
-from experiments.recorders.history import History
+from experiments.runs.history import History
 from experiments.runs import attempt
 from experiments.runs.execute import execute
 from experiments.training.loop import DivergedError, train

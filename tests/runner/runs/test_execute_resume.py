@@ -11,7 +11,7 @@ import pytest
 
 from cnn_core import SGD, Adam, Optimizer, Sequential
 from experiments.config.schema import Config
-from experiments.recorders.history import History
+from experiments.runs.history import History
 from experiments.runs import attempt
 from experiments.runs.execute import execute
 from experiments.runs.identity import identity

@@ -5,7 +5,7 @@ from typing import Any
 
 from experiments.config.schema import Config
 from experiments.files import write_json
-from experiments.recorders.history import History, Row
+from experiments.runs.history import History, Row
 from experiments.runs.folder import RunFolder
 from experiments.sweeps.grid import Cell
 from tests.runner.configs import changed, small_config

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from experiments.config.schema import SweepConfig
 from experiments.config.validation import ConfigError
-from experiments.recorders.history import History
+from experiments.runs.history import History
 from experiments.runs import attempt
 from experiments.runs.execute import execute
 from experiments.runs.folder import RunFolder

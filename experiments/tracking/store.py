@@ -1,4 +1,4 @@
-"""A tracking store as a whole: what it has in all its experiments, and what can be asked of it."""
+"""A tracking store as a whole: what it has in all its experiments, and the few calls that change it."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -7,14 +7,26 @@ from functools import cached_property, partial
 from itertools import product
 from typing import Any
 
-from experiments.recorders.artifacts import read_artifact
-from experiments.recorders.mlflow_client import Client, TrackerError, checked_run_id, connect, mlflow, translated
-from experiments.recorders.uri import absolute_uri, public, sqlite_path
+from experiments.runs.history import Row
+from experiments.tracking.artifacts import read_artifact
+from experiments.tracking.client import (
+    Client,
+    StoreRefusesError,
+    TrackerError,
+    checked_run_id,
+    connect,
+    mlflow,
+    one_at_a_time,
+    translated,
+)
+from experiments.tracking.uri import absolute_uri, is_server, public, sqlite_path
 
 _PAGE = 1000  # what a search finds comes in answers of this size
 _PAGES = 1000  # more than a store has that is a store
 _CONNECTIONS = 8  # to a server that is asked for much
+_METRICS, _PARAMS = 1000, 100  # the most that a call takes
 DESCRIPTION = "mlflow.note.content"  # the tag that MLflow shows as a run's description, Markdown
+RUN_KEY = "run.key"  # the tag by which a run is found whose creation was never answered
 RERUN_OF = "rerun.of"  # the tag that a rerun has alone
 SWEEP_SIZE = "sweep.size"  # the tag that tells a sweep's own run from its children
 
@@ -30,6 +42,9 @@ class StoredRun:
     tags: Mapping[str, str]
     params: Mapping[str, str]
     metrics: Mapping[str, float]
+    experiment_id: str = ""
+    artifacts: str = ""  # where its files go
+    deleted: bool = False
 
 
 class Store:
@@ -74,24 +89,68 @@ class Store:
             for run in _paged(lambda **page: self.client.search_runs(ids, condition, **page)):
                 yield _stored_run(run)
 
-    def run_ids(self) -> set[str]:
-        """The ids of all runs there are or have been."""
-        everything = mlflow().entities.ViewType.ALL
+    def find(self, experiment_id: str, key: str | None = None) -> list[StoredRun]:
+        """The runs with this `run.key`, or with any, deleted ones included, by id."""
+        everything, condition = (
+            mlflow().entities.ViewType.ALL,
+            f"tags.`{RUN_KEY}` " + (f"= '{key}'" if key else "!= ''"),
+        )
         with translated(self.uri):
-            ids = [found.experiment_id for found in _paged(partial(self.client.search_experiments, everything))]
-            found = _paged(lambda **page: self.client.search_runs(ids, "", everything, **page))
-            return {run.info.run_id for run in found}
+            found = _paged(lambda **page: self.client.search_runs([experiment_id], condition, everything, **page))
+            return sorted(map(_stored_run, found), key=lambda run: run.run_id)
 
-    def knows(self, run_id: str) -> bool:
-        """Whether there is this run or has been."""
+    def experiment_id(self, name: str, artifacts: str | None) -> str:
+        """The id of an experiment, made if there is none.
+
+        Args:
+            name: of the experiment.
+            artifacts: where files of its runs go; a tracking server decides for itself.
+        """
+        client = self.client  # it is made ready under the same lock
+        with translated(self.uri), one_at_a_time(self.uri):
+            found = client.get_experiment_by_name(name)
+            if found is None:
+                return str(client.create_experiment(name, None if is_server(self.uri) else artifacts))
+        if found.lifecycle_stage != "active":
+            raise StoreRefusesError(
+                f"tracking.experiment={name}: was deleted in {self.key}; restore it or choose another"
+            )
+        return str(found.experiment_id)
+
+    def create(self, experiment_id: str, name: str, tags: Mapping[str, str], started_ms: int) -> StoredRun:
+        """Create a run, RUNNING; its tags are stored in the same transaction."""
         with translated(self.uri):
-            try:
-                self.client.get_run(run_id)
-            except mlflow().exceptions.MlflowException as error:
-                if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-                    return False
-                raise
-            return True
+            return _stored_run(self.client.create_run(experiment_id, started_ms, dict(tags), run_name=name))
+
+    def log(self, run_id: str, params: Mapping[str, str], tags: Mapping[str, str], rows: Sequence[Row]) -> None:
+        """Log params, tags, and the metrics of epochs, in one call where they fit; a row sent again changes nothing."""
+        entities = mlflow().entities
+        metrics = [entities.Metric(k, v, row.timestamp_ms, row.epoch) for row in rows for k, v in row.metrics.items()]
+        texts = [entities.Param(key, text) for key, text in sorted(params.items())]
+        marks = [entities.RunTag(key, text) for key, text in tags.items()]
+        calls = max(-(-len(metrics) // _METRICS), -(-len(texts) // _PARAMS), -(-len(marks) // _PARAMS))
+        with translated(self.uri):
+            for call in range(calls):
+                self.client.log_batch(
+                    run_id,
+                    metrics[call * _METRICS : (call + 1) * _METRICS],
+                    texts[call * _PARAMS : (call + 1) * _PARAMS],
+                    marks[call * _PARAMS : (call + 1) * _PARAMS],
+                    synchronous=True,  # else MLFLOW_ENABLE_ASYNC_LOGGING would have what fails look like done
+                )
+
+    def set_status(self, run_id: str, status: str, ended_ms: int | None) -> None:
+        """Say that a run is RUNNING, or how and when it ended."""
+        with translated(self.uri):
+            if status == "RUNNING":
+                self.client.update_run(run_id, status=status)
+            else:
+                self.client.set_terminated(run_id, status, ended_ms)
+
+    def delete(self, run_id: str) -> None:
+        """Delete a run that was created twice."""
+        with translated(self.uri):
+            self.client.delete_run(run_id)
 
     def values(self, run_ids: Sequence[str], keys: Sequence[str]) -> Iterator[tuple[str, str, int, float]]:
         """Every value of these metrics: run id, key, step, value; of each run and key in the order of time."""
@@ -116,17 +175,6 @@ class Store:
         run_id, key = run_and_key
         ask = partial(self.client._tracking_client.store.get_metric_history, run_id, key)
         return list(_paged(ask))
-
-    def is_running(self, run_id: str) -> bool:
-        """Whether a run is RUNNING at this moment."""
-        with translated(self.uri):
-            return bool(self.client.get_run(run_id).info.status == "RUNNING")
-
-    def interrupt(self, run_id: str) -> None:
-        """Close a run that nobody works at any more."""
-        with translated(self.uri):
-            self.client.set_tag(run_id, "outcome", "interrupted", synchronous=True)
-            self.client.set_terminated(run_id, "KILLED")
 
     def file(self, run_id: str, name: str) -> bytes | None:
         """A file of a run's artifacts; None if there is none or it lies where this machine cannot get it."""
@@ -157,4 +205,15 @@ def _paged(search: Callable[..., Any]) -> Iterator[Any]:
 def _stored_run(run: Any) -> StoredRun:
     info, data = run.info, run.data
     run_id, name = checked_run_id(info.run_id), str(info.run_name or "")
-    return StoredRun(run_id, name, info.status, int(info.start_time or 0), data.tags, data.params, data.metrics)
+    return StoredRun(
+        run_id=run_id,
+        name=name,
+        status=info.status,
+        begun_ms=int(info.start_time or 0),
+        tags=data.tags,
+        params=data.params,
+        metrics=data.metrics,
+        experiment_id=str(info.experiment_id),
+        artifacts=str(info.artifact_uri),
+        deleted=info.lifecycle_stage == "deleted",
+    )

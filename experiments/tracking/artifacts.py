@@ -8,8 +8,8 @@ from pathlib import Path
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 from urllib.request import url2pathname
 
-from experiments.recorders.mlflow_client import Client, mlflow
-from experiments.recorders.uri import is_server
+from experiments.tracking.client import ArtifactError, Client, in_a_line, mlflow
+from experiments.tracking.uri import is_elsewhere, is_server, public, sqlite_path
 from experiments.untrusted import JSON_SIZE, RefusedError, read_bounded
 
 _SERVED = "/api/2.0/mlflow-artifacts/artifacts"
@@ -37,17 +37,27 @@ def read_artifact(client: Client, uri: str, run_id: str, name: str) -> bytes | N
         return None
 
 
-def write_artifact(client: Client, uri: str, run_id: str, file: Path) -> bool:
-    """Add a file to the artifacts of a run whose tracking server is elsewhere; False where that might be here.
+def write_artifact(uri: str, location: str, file: Path) -> None:
+    """Add a file to the artifacts of a run.
 
-    The place is asked for once: what is written to is what was looked at.
+    Args:
+        uri: of the store.
+        location: where the run's artifacts are, as the store says.
+        file: to be added.
+
+    Raises:
+        ArtifactError: it could not be stored there; the file itself is where it was.
     """
-    location = str(client.get_run(run_id).info.artifact_uri)
-    if not is_kept_elsewhere(location):
-        return False
-    registry = mlflow().store.artifact.artifact_repository_registry
-    registry.get_artifact_repository(location, tracking_uri=uri).log_artifact(str(file))
-    return True
+    folder = local_folder(location)
+    if is_elsewhere(uri) and not is_kept_elsewhere(location):
+        raise ArtifactError(f"{public(uri)} keeps files at {public(location)}, which this machine may not write to")
+    if folder is not None and not (sqlite_path(uri) or is_server(uri)) and not folder.parents[1].is_dir():
+        raise ArtifactError(f"{public(uri)} keeps files in {folder.parents[1]}, which is not on this machine")
+    repository = mlflow().store.artifact.artifact_repository_registry.get_artifact_repository
+    try:
+        repository(location, tracking_uri=uri).log_artifact(str(file))
+    except Exception as error:  # of any object store's own client, which MLflow does not translate
+        raise ArtifactError(f"{public(location)}: {in_a_line(error)}") from error
 
 
 def is_kept_elsewhere(location: str) -> bool:

@@ -26,8 +26,8 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ReadTime
 from cnn_core.state import replaced
 from experiments.errors import UserError
 from experiments.interruption import undisturbed
-from experiments.recorders.book import is_run_id
-from experiments.recorders.uri import fault_of_address, public, sqlite_path
+from experiments.tracking.targets import is_run_id
+from experiments.tracking.uri import fault_of_address, public, sqlite_path
 from experiments.untrusted import printable
 
 if TYPE_CHECKING:
@@ -54,6 +54,10 @@ SETTINGS = {
 
 class TrackerError(UserError):
     """The store cannot be reached or refuses; training does not depend on it."""
+
+
+class ArtifactError(TrackerError):
+    """A file cannot be stored where the store keeps them; all else of the run is shown."""
 
 
 class StoreRefusesError(TrackerError):
@@ -222,10 +226,10 @@ def _reason(error: BaseException) -> str:
         cause = cause.__cause__ or cause.__context__ or getattr(cause, "reason", None)
     if answer := _NO_MLFLOW.match(str(error)):
         return f"answers, but not as an MLflow server ({answer[1] or 200}); is the address right?"
-    return _in_a_line(error)
+    return in_a_line(error)
 
 
-def _in_a_line(error: BaseException) -> str:
+def in_a_line(error: BaseException) -> str:
     """What happened, as it may be shown: a server's own words are in it, of any length and kind, and addresses."""
     first_line = (str(error).strip() or type(error).__name__)[:_READ].splitlines()[0]
     return "".join(sign if sign.isprintable() else "?" for sign in public(first_line)[:_SHOWN])

@@ -1,0 +1,83 @@
+"""The publisher process: follows the outbox while a command trains, makes a last pass when that ends, and is gone.
+
+It reads one JSON line (`uri`, `outputs_dir`) from its standard input, then waits for the end of it, however its parent
+ends. It writes JSON texts: lines for a person, or empty ones where something was merely done.
+"""
+
+import json
+import os
+import select
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from experiments.tracking.client import mlflow
+from experiments.tracking.process import NOTHING_LOST
+from experiments.tracking.publisher import Pass, Publisher
+from experiments.tracking.uri import public
+
+_PAUSE = 0.1  # seconds between two looks at the outbox
+_RETRIES = (1.0, 2.0, 5.0, 10.0, 30.0)  # seconds after the first failure, the second, and so forth
+_GRACE = 60.0  # seconds for processes to close their runs whose parent was killed
+
+
+def main() -> None:
+    """Follow the outbox until standard input ends."""
+    os.nice(10)  # training comes first; when it is over, nothing else wants the processor
+    asked = json.loads(sys.stdin.readline())
+    mlflow()
+    _tell()
+    publisher = Publisher(asked["uri"], Path(asked["outputs_dir"]), _tell)
+    said, closed = set[str](), set[Path]()
+    _follow(publisher, said, closed)
+    if not sys.stdin.readline():  # the parent was killed: its workers are about to end too
+        _wait_for_workers(publisher)
+    done = publisher.publish(again=True)
+    done.closed |= closed - done.shown.keys()
+    _say(done, said)
+    if left := publisher.left():
+        runs = "1 run is" if left == 1 else f"{left} runs are"
+        _tell(f"tracking.uri={public(asked['uri'])}: {runs} not complete there yet\n{NOTHING_LOST}")
+
+
+def _follow(publisher: Publisher, said: set[str], closed: set[Path]) -> None:
+    """Publish whatever changes; which runs were closed is said at the end, as most are about to be taken up again."""
+    failures = 0
+    while not _is_over(_RETRIES[min(failures, len(_RETRIES)) - 1] if failures else _PAUSE):
+        done = publisher.publish()
+        failures = failures + 1 if done.unreachable is not None else 0
+        closed -= done.shown.keys()
+        closed |= done.closed
+        done.closed = set()
+        _say(done, said)
+
+
+def _is_over(seconds: float) -> bool:
+    return bool(select.select([sys.stdin], [], [], seconds)[0])
+
+
+def _wait_for_workers(publisher: Publisher) -> None:
+    begun = time.monotonic()
+    while publisher.held() and time.monotonic() - begun < _GRACE:
+        publisher.publish()
+        time.sleep(_PAUSE)
+
+
+def _say(done: Pass, said: set[str]) -> None:
+    """Say each thing once."""
+    for line in done.lines():
+        if line not in said:
+            said.add(line)
+            _tell(line)
+
+
+def _tell(text: str = "") -> None:
+    with suppress(OSError):  # nobody is left to hear it
+        sys.stdout.write(json.dumps(text) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
+    os._exit(0)  # what MLflow would still do takes a while, and changes nothing

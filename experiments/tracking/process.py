@@ -1,0 +1,112 @@
+"""The publisher as the command that starts it sees it: begun before training, closed after it, waited for a while.
+
+It has a session of its own, so Ctrl-C does not reach it. Nothing here imports MLflow.
+"""
+
+import json
+import logging
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from experiments.tracking.outbox import is_held, unpublished
+from experiments.tracking.targets import targets
+from experiments.tracking.uri import absolute_uri, is_server, public
+
+_log = logging.getLogger(__name__)
+
+_ROOT = Path(__file__).resolve().parents[2]
+_START, _LOCAL, _SERVER = 60.0, 30.0, 6.0  # seconds without a sign of life: before the first, later, from a server
+NOTHING_LOST = "Nothing is lost: the next command that tracks there goes on, or python -m experiments.sync."
+_LONGEST = 60.0  # seconds in all to wait for it when nothing else is left to do
+
+
+@contextmanager
+def publishing(uri: str, outputs_dir: Path) -> Iterator[None]:
+    """Have MLflow show, from here on and a while after, what runs write in this context."""
+    publisher = _Process(absolute_uri(uri), outputs_dir)
+    try:
+        yield
+    finally:
+        publisher.finish()
+
+
+class _Process:
+    def __init__(self, uri: str, outputs_dir: Path) -> None:
+        self._uri, self._outputs_dir = uri, outputs_dir
+        self._start()
+
+    def _start(self) -> None:
+        self._heard, self._is_ready = time.monotonic(), False
+        command = [sys.executable, "-m", "experiments.tracking"]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, cwd=_ROOT, text=True
+        )
+        self._reader = threading.Thread(target=self._listen, args=(self._process,), daemon=True)
+        self._reader.start()
+        asked = {"uri": self._uri, "outputs_dir": str(self._outputs_dir.absolute())}
+        self._send(json.dumps(asked) + "\n")
+
+    def finish(self) -> None:
+        """Let it make a last pass, and wait as long as it gets anywhere; what is missing stays in the outbox."""
+        if not self._left():
+            self._end()
+            return
+        if self._process.poll() is not None:  # it was killed
+            self._start()
+        self._send("done\n")
+        with suppress(OSError):
+            self._stdin.close()
+        started = self._heard = time.monotonic()
+        try:
+            while self._process.poll() is None and self._patience() > 0 and time.monotonic() - started < _LONGEST:
+                time.sleep(0.01)
+        finally:
+            self._end()
+        if self._process.returncode and (left := self._left()):
+            runs = "1 run is" if left == 1 else f"{left} runs are"
+            said = "tracking.uri=%s: is too slow to be waited for; %s not complete there yet\n%s"
+            _log.warning(said, public(self._uri), runs, NOTHING_LOST)
+
+    def _left(self) -> int:
+        """How many folders it could still do something for."""
+        return sum(
+            not is_held(folder) and any(target.is_at(self._uri) for target in targets(folder))
+            for folder in unpublished(self._outputs_dir)
+        )
+
+    def _patience(self) -> float:
+        quiet = time.monotonic() - self._heard
+        return (_START if not self._is_ready else _SERVER if is_server(self._uri) else _LOCAL) - quiet
+
+    def _end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._reader.join(1)
+        for pipe in (self._stdin, self._process.stdout):
+            if pipe is not None:
+                with suppress(OSError):
+                    pipe.close()
+
+    def _send(self, line: str) -> None:
+        with suppress(OSError):  # it was killed already
+            self._stdin.write(line)
+            self._stdin.flush()
+
+    @property
+    def _stdin(self) -> IO[str]:
+        assert self._process.stdin is not None  # it is a pipe
+        return self._process.stdin
+
+    def _listen(self, process: "subprocess.Popen[str]") -> None:
+        """Log what it says; a run's log has it too, as long as there is one."""
+        for line in process.stdout or ():
+            self._heard, self._is_ready = time.monotonic(), True
+            with suppress(ValueError):
+                if text := json.loads(line):
+                    _log.warning("%s", text)

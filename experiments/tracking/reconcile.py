@@ -1,0 +1,215 @@
+"""Making a store show what a folder says: desired state against observed state, one idempotent step.
+
+Cut off anywhere, the same call again converges: what was shown already is asked of the store, never remembered as true.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Lock
+
+from filelock import FileLock, Timeout
+
+from experiments.errors import UserError
+from experiments.tracking.artifacts import write_artifact
+from experiments.tracking.client import ArtifactError, StoreRefusesError, TrackerError
+from experiments.tracking.run_view import RunView, run_view, sweep_target
+from experiments.tracking.store import RUN_KEY, Store, StoredRun
+from experiments.tracking.targets import Published, Target, published, targets, write_published
+
+_PARENT = "mlflow.parentRunId"
+_PATIENCE = 10.0  # seconds to wait for another process that is publishing the same folder
+
+
+@dataclass
+class _Observed:
+    """What a store shows of a target, as this process last saw it."""
+
+    run: StoredRun
+    epochs: int  # rows that it is known to show
+    digest: str = ""  # of the view that it shows all of, once it does
+
+
+class Reconciler:
+    """Publishes folders in one store; what it has observed saves requests until something fails."""
+
+    def __init__(self, store: Store, outputs_dir: Path) -> None:
+        self._store, self._outputs_dir = store, outputs_dir
+        self._observed: dict[str, _Observed] = {}
+        self._experiments: dict[str, str] = {}
+        self.sent: dict[Path, int] = {}  # epochs, by folder that something was sent of
+        self._all: dict[str, list[StoredRun]] | None = None
+        self._uncertain: set[str] = set()  # keys whose creation was not answered
+        self._lock = Lock()
+
+    def expect_all(self) -> None:
+        """Ask an experiment once for all its runs, where most of them are about to be looked for."""
+        self._all = {}
+
+    def forget(self) -> None:
+        """Take nothing for granted any more: a store that failed may come back as another."""
+        self._observed.clear()
+        self._all = None
+        self._experiments.clear()
+
+    def publish(self, folder: Path) -> list[RunView]:
+        """Make the store show all of a folder but its files; return what is to be shown there now.
+
+        Raises:
+            TrackerError: the store cannot be reached or refuses, or another process is publishing the folder.
+        """
+        try:
+            with FileLock(folder / "publish.lock", timeout=_PATIENCE):
+                here = [target for target in targets(folder) if target.is_at(self._store.uri)]
+                views = [self._publish(folder, target) for target in here]
+        except Timeout as error:
+            raise StoreRefusesError(f"{folder}: another process is publishing it") from error
+        except (OSError, UserError) as error:
+            if isinstance(error, TrackerError):
+                raise
+            raise StoreRefusesError(str(error)) from error
+        return [view for target, view in zip(here, views, strict=True) if target.current]
+
+    def publish_files(self, folder: Path) -> None:
+        """Upload the files of what has ended.
+
+        Raises:
+            ArtifactError: some could not be stored; all others are.
+        """
+        failure: ArtifactError | None = None
+        for target in targets(folder):
+            if not (target.is_at(self._store.uri) and target.current):
+                continue
+            for path in run_view(folder, target).files:
+                try:
+                    self._publish_file(folder, target, path)
+                except ArtifactError as error:
+                    failure = failure or ArtifactError(f"{folder.parent.name[:-1]} {folder.name}, {path.name}: {error}")
+        if failure is not None:
+            raise failure
+
+    def is_published(self, folder: Path) -> bool:
+        """Whether every store is known to show all of a folder, its files included."""
+        return all(_is_shown(folder, target) for target in targets(folder) if target.current)
+
+    def _publish(self, folder: Path, target: Target) -> RunView:
+        view = run_view(folder, target)
+        if not target.current:
+            self._close(target)
+            return view
+        try:
+            observed = self._find_or_create(target, view)
+            if not observed.run.deleted:
+                self._make_equal(folder, target, observed, view)
+        except BaseException:
+            self._observed.pop(target.key, None)
+            raise
+        shown, digest = published(folder).get(target.key) or _published(observed.run), view.digest()
+        if view.status != "RUNNING":
+            write_published(folder, target.key, replace(shown, state=digest))
+        return replace(view, closed_by_us=view.closed_by_us and shown.state != digest)
+
+    def _close(self, target: Target) -> None:
+        """Leave no run RUNNING that another has replaced."""
+        if target.key in self._observed:
+            return
+        for run in self._found(target):
+            if run.status == "RUNNING" and not run.deleted:
+                self._store.log(run.run_id, {}, {"outcome": "interrupted"}, [])
+                self._store.set_status(run.run_id, "KILLED", None)
+            self._observed[target.key] = _Observed(run, 0)
+
+    def _find_or_create(self, target: Target, view: RunView) -> _Observed:
+        if target.key in self._observed:
+            return self._observed[target.key]
+        run = self._only(target)
+        if run is None:
+            tags = {**view.tags, **self._parent(target, view)}
+            experiment_id = self._experiment(target.experiment)
+            self._uncertain.add(target.key)
+            run = self._store.create(experiment_id, target.name, tags, view.started_ms)
+            run = replace(run, tags=tags)
+            self._uncertain.discard(target.key)
+        observed = self._observed[target.key] = _Observed(run, 0)
+        return observed
+
+    def _only(self, target: Target) -> StoredRun | None:
+        """The run of this key; where an answer came late there are two, and one is deleted."""
+        found = self._found(target)
+        there = [run for run in found if not run.deleted]
+        for other in there[1:]:
+            self._store.delete(other.run_id)
+        return next(iter([*there, *found]), None)
+
+    def _found(self, target: Target) -> list[StoredRun]:
+        experiment_id = self._experiment(target.experiment)
+        if self._all is None:
+            return self._store.find(experiment_id, target.key)
+        if experiment_id not in self._all:
+            self._all[experiment_id] = self._store.find(experiment_id)
+        return [run for run in self._all[experiment_id] if run.tags.get(RUN_KEY) == target.key]
+
+    def _make_equal(self, folder: Path, target: Target, observed: _Observed, view: RunView) -> None:
+        digest, run = view.digest(), observed.run
+        if observed.digest == digest and observed.epochs == len(view.rows):
+            return
+        known = published(folder).get(target.key)
+        if known is not None and (known.run_id, known.state, run.status) == (run.run_id, digest, view.status):
+            observed.epochs, observed.digest = len(view.rows), digest
+            return
+        if known is None or known.run_id != run.run_id or known.epochs < len(view.rows):
+            files = known.files if known is not None and known.run_id == run.run_id else {}
+            write_published(folder, target.key, replace(_published(run), epochs=len(view.rows), files=files))
+        tags = {key: text for key, text in view.tags.items() if run.tags.get(key) != text}
+        params = {key: text for key, text in view.params.items() if key not in run.params}
+        rows = view.metrics(observed.epochs)
+        self.sent[folder] = len(view.rows) - observed.epochs
+        self._store.log(run.run_id, params, tags, rows)
+        if run.status != view.status:
+            self._store.set_status(run.run_id, view.status, view.ended_ms)
+        if target.key in self._uncertain and view.status != "RUNNING":
+            self._only(target)
+        tags, params = {**run.tags, **view.tags}, {**run.params, **view.params}
+        observed.run = replace(run, tags=tags, params=params, status=view.status)
+        observed.epochs, observed.digest = len(view.rows), digest
+
+    def _parent(self, target: Target, view: RunView) -> Mapping[str, str]:
+        """The tag that makes a run the child of its sweep, which is published first."""
+        parent = sweep_target(view.parent, target) if view.parent is not None else None
+        if parent is None or view.parent is None:
+            return {}
+        with self._lock:
+            if parent.key not in self._observed:
+                self.publish(view.parent)
+        return {_PARENT: self._observed[parent.key].run.run_id}
+
+    def _experiment(self, name: str) -> str:
+        if name not in self._experiments:
+            artifacts = (self._outputs_dir / "artifacts").absolute().as_uri()
+            self._experiments[name] = self._store.experiment_id(name, artifacts)
+        return self._experiments[name]
+
+    def _publish_file(self, folder: Path, target: Target, path: Path) -> None:
+        shown = published(folder).get(target.key)
+        changed_ns = path.stat().st_mtime_ns
+        if shown is None or shown.files.get(path.name) == changed_ns:
+            return
+        observed = self._observed.get(target.key)
+        run = observed.run if observed is not None else self._only(target)
+        if run is None:
+            return
+        if not run.deleted:
+            write_artifact(self._store.uri, run.artifacts, path)
+        write_published(folder, target.key, replace(shown, files={**shown.files, path.name: changed_ns}))
+
+
+def _published(run: StoredRun) -> Published:
+    return Published(run.run_id, run.experiment_id)
+
+
+def _is_shown(folder: Path, target: Target) -> bool:
+    shown = published(folder).get(target.key)
+    view = run_view(folder, target)
+    if shown is None or view.status == "RUNNING" or shown.state != view.digest():
+        return False
+    return all(shown.files.get(path.name) == path.stat().st_mtime_ns for path in view.files)
