@@ -25,7 +25,7 @@ def main(words: list[str] | None = None) -> int:
     arguments = parser(
         "sync",
         "Upload what tracking stores missed of the runs and sweeps here: while they could not be reached, or because\n"
-        "a process was killed, or their database is gone. Every store that is to show any of them is asked, or the one\n"
+        "a process was killed, or their database is gone. Every store that is to show any is asked, or the one\n"
         "that is named.",
         "python -m experiments.sync --tracking-uri http://127.0.0.1:5000",
     )

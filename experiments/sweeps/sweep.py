@@ -3,7 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,14 +54,20 @@ def run_sweep(cells: Sequence[Cell]) -> None:
         print_plan(cells)
         return
     folder = SweepFolder(Path(config.outputs_dir), sweep_id(cells))
+    with publishing(config.tracking.uri, folder.outputs_dir), _at(folder):
+        failure = _Sweep(config, folder, cells).run()
+    stdout.print(_closing_lines(config, folder), markup=False, highlight=False)
+    if failure is not None:
+        raise SweepFailedError(failure)
+
+
+@contextmanager
+def _at(folder: SweepFolder) -> Iterator[None]:
+    """Hold a sweep's folder: two commands of the same sweep run one after the other."""
     waiting = "sweep %s: another process is at it, waiting"
     with named(folder.path), held(folder.lock, on_wait=lambda: _log.info(waiting, folder.sweep_id)):
         remove_drafts(folder.path)
-        with publishing(config.tracking.uri, folder.outputs_dir):
-            failure = _Sweep(config, folder, cells).run()
-        stdout.print(_closing_lines(config, folder), markup=False, highlight=False)
-    if failure is not None:
-        raise SweepFailedError(failure)
+        yield
 
 
 def _refuse_impossible(config: Config, cells: Sequence[Cell]) -> None:

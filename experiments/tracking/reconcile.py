@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 from experiments.errors import UserError
 from experiments.tracking.artifacts import write_artifact
 from experiments.tracking.client import ArtifactError, StoreRefusesError, TrackerError
+from experiments.tracking.outbox import is_held
 from experiments.tracking.run_view import RunView, run_view, sweep_target
 from experiments.tracking.store import RUN_KEY, Store, StoredRun
 from experiments.tracking.targets import Published, Target, published, targets, write_published
@@ -80,7 +81,7 @@ class Reconciler:
         for target in targets(folder):
             if not (target.is_at(self._store.uri) and target.current):
                 continue
-            for path in run_view(folder, target).files:
+            for path in run_view(folder, target, held=False).files:
                 try:
                     self._publish_file(folder, target, path)
                 except ArtifactError as error:
@@ -89,11 +90,11 @@ class Reconciler:
             raise failure
 
     def is_published(self, folder: Path) -> bool:
-        """Whether every store is known to show all of a folder, its files included."""
+        """Whether every store is known to show all of a folder that no process is at, its files included."""
         return all(_is_shown(folder, target) for target in targets(folder) if target.current)
 
     def _publish(self, folder: Path, target: Target) -> RunView:
-        view = run_view(folder, target)
+        view = run_view(folder, target, held=is_held(folder))
         if not target.current:
             self._close(target)
             return view
@@ -209,7 +210,7 @@ def _published(run: StoredRun) -> Published:
 
 def _is_shown(folder: Path, target: Target) -> bool:
     shown = published(folder).get(target.key)
-    view = run_view(folder, target)
-    if shown is None or view.status == "RUNNING" or shown.state != view.digest():
+    view = run_view(folder, target, held=False)
+    if shown is None or shown.state != view.digest():
         return False
     return all(shown.files.get(path.name) == path.stat().st_mtime_ns for path in view.files)

@@ -18,7 +18,6 @@ from experiments.runs.folder import RunFolder
 from experiments.runs.history import History, Row, best
 from experiments.runs.status import Status, now_ms, read_status
 from experiments.sweeps.folder import SweepFolder
-from experiments.tracking.outbox import is_held
 from experiments.tracking.store import DESCRIPTION, RERUN_OF, RUN_KEY, SWEEP_SIZE
 from experiments.tracking.targets import Target, targets
 from experiments.untrusted import RefusedError, yaml_file
@@ -67,19 +66,23 @@ class RunView:
         return json_digest({"status": self.status, "tags": dict(self.tags), "epochs": weights, "end": self.ended_ms})
 
 
-def run_view(folder: Path, target: Target) -> RunView:
+def run_view(folder: Path, target: Target, *, held: bool) -> RunView:
     """The desired state of a target.
+
+    Args:
+        folder: of the run or sweep.
+        target: where it is to be shown.
+        held: whether a process is at it; asked before, so that what is read here can only be newer.
 
     Raises:
         RefusedError: the history or the configuration is no file that can be read.
     """
     if folder.parent.name == "sweeps":
-        return _sweep_view(SweepFolder(folder.parent.parent, folder.name), target)
-    return _run_view(RunFolder.at(folder), target)
+        return _sweep_view(SweepFolder(folder.parent.parent, folder.name), target, held=held)
+    return _run_view(RunFolder.at(folder), target, held=held)
 
 
-def _run_view(folder: RunFolder, target: Target) -> RunView:
-    held = is_held(folder.path)  # first: what is read after it can only be newer
+def _run_view(folder: RunFolder, target: Target, *, held: bool) -> RunView:
     completion, status = folder.summary(), read_status(folder.path)
     rows = History(folder.history).rows()
     tags = {**_tags(folder, target), **(status.facts if status else {})}
@@ -107,9 +110,9 @@ def _run_view(folder: RunFolder, target: Target) -> RunView:
     )
 
 
-def _sweep_view(folder: SweepFolder, target: Target) -> RunView:
-    outcome, run_status = _state(is_held(folder.path), read_status(folder.path))
+def _sweep_view(folder: SweepFolder, target: Target, *, held: bool) -> RunView:
     status = read_status(folder.path)
+    outcome, run_status = _state(held, status)
     plan = (read_json(folder.plan) or {}).get("runs")
     size = len(plan) if isinstance(plan, list) else 0
     tags = {"sweep.id": folder.sweep_id, SWEEP_SIZE: str(size), RUN_KEY: target.key, **_SOURCE}
