@@ -18,7 +18,7 @@ from experiments.runs.execute import SweepPart
 from experiments.runs.folder import RunFolder
 from experiments.runs.history import History
 from experiments.runs.identity import identity
-from experiments.sweeps.grid import Cell
+from experiments.sweeps.cell import Cell
 from experiments.sweeps.task import Task, carry_out
 from experiments.tracking.process import publishing
 

@@ -14,7 +14,7 @@ from experiments.pictures.heat_map import draw_heat_map
 from experiments.pictures.learning_curves import Curve, draw_learning_curves
 from experiments.pictures.parallel_coordinates import Line, draw_parallel_coordinates
 from experiments.pictures.scale import Value
-from experiments.sweeps.grid import short_names
+from experiments.sweeps.names import short_names
 
 _CLOUD = 40  # points from which on a line between them shows nothing
 _MOST = 25  # rows or columns of a heat map

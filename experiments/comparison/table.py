@@ -9,7 +9,7 @@ from experiments.comparison.selection import TEST, VALIDATION
 from experiments.comparison.setting import Setting, deviation, mean
 from experiments.comparison.wording import percentage, written
 from experiments.pictures.scale import Value
-from experiments.sweeps.grid import short_names
+from experiments.sweeps.names import short_names
 
 _METRICS = {
     VALIDATION: "val",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from experiments.comparison.comparison import Comparison
 from experiments.pictures.scale import Value
-from experiments.sweeps.grid import short_names, shortest
+from experiments.sweeps.names import short_names, shortest
 
 
 def written(value: Value) -> str:

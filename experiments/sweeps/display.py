@@ -14,7 +14,7 @@ from rich.text import Text
 
 from experiments.runs.folder import RunFolder
 from experiments.runs.history import History
-from experiments.sweeps.grid import Cell
+from experiments.sweeps.cell import Cell
 from experiments.sweeps.task import Report
 from experiments.terminal import clock, stderr
 

@@ -7,8 +7,8 @@ from rich.table import Table
 
 from experiments.config.schema import Config
 from experiments.runs.execute import default_name
+from experiments.sweeps.cell import Cell
 from experiments.sweeps.forecast import Forecast, Progress
-from experiments.sweeps.grid import Cell
 from experiments.terminal import clock, print_table, stdout
 
 

@@ -11,7 +11,7 @@ from experiments.runs.status import STATUS
 from experiments.tracking.targets import run_ids
 
 if TYPE_CHECKING:  # it knows Hydra, which processes that read a sweep need not import
-    from experiments.sweeps.grid import Cell
+    from experiments.sweeps.cell import Cell
 
 
 @dataclass(frozen=True)

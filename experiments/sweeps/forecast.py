@@ -8,7 +8,7 @@ from statistics import fmean
 from experiments.config.schema import Config, JoblibConfig
 from experiments.runs.folder import RunFolder
 from experiments.runs.history import History
-from experiments.sweeps.grid import Cell
+from experiments.sweeps.cell import Cell
 from experiments.sweeps.halving import by_setting, rungs, settings_per_rung
 
 _COMPARED = 64  # known runs that a run is compared with: estimates come after every run, also in sweeps of thousands

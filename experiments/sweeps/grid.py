@@ -1,30 +1,16 @@
 """Which runs a sweep is made of, decided and checked before any of them begins."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from hydra.core.override_parser.types import Override
 
 from experiments.config.schema import Config
 from experiments.config.validation import ConfigError
-from experiments.runs.identity import identity
 from experiments.sweeps.axes import combinations, values_by_key
+from experiments.sweeps.cell import Cell
 from experiments.sweeps.exclusions import without_excluded
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One run of a sweep: `name` says what sets it apart, `lr=0.1 batch_size=64`."""
-
-    name: str
-    overrides: dict[str, str]
-    config: Config
-
-    @property
-    def identity(self) -> str:
-        """The run's identity."""
-        return identity(self.config)
+from experiments.sweeps.names import short_names, shortest
 
 
 def cells(
@@ -60,21 +46,6 @@ def cells(
     swept = [key for key in values if len(values[key]) > 1]
     _refuse_repetitions(found, [{key: setting[key] for key in swept} for setting in settings])
     return found
-
-
-def shortest(value: str) -> str:
-    """Write a number as short as it can be without becoming another: 1000000000.0 as 1e+09."""
-    try:
-        short = f"{float(value):g}"
-        return short if "." in value and float(short) == float(value) else value
-    except ValueError:
-        return value
-
-
-def short_names(keys: Sequence[str]) -> dict[str, str]:
-    """The last part of each key, or the whole key where last parts coincide."""
-    last = [key.rpartition(".")[2] for key in keys]
-    return {key: short if last.count(short) == 1 else key for key, short in zip(keys, last, strict=True)}
 
 
 def _refuse_repetitions(found: Sequence[Cell], settings: Sequence[dict[str, str]]) -> None:

@@ -12,7 +12,7 @@ from statistics import fmean
 from experiments.config.schema import SweepConfig
 from experiments.runs.folder import RunFolder
 from experiments.runs.history import History, deciding
-from experiments.sweeps.grid import Cell
+from experiments.sweeps.cell import Cell
 
 _SEED = "seed"
 

@@ -18,11 +18,11 @@ from experiments.runs.execute import SweepPart
 from experiments.runs.lines import same_command
 from experiments.runs.report import mlflow_run, open_command
 from experiments.runs.status import write_status
+from experiments.sweeps.cell import Cell
 from experiments.sweeps.display import Display
 from experiments.sweeps.dry_run import print_plan
 from experiments.sweeps.folder import SweepFolder
 from experiments.sweeps.forecast import Forecast
-from experiments.sweeps.grid import Cell
 from experiments.sweeps.halving import better_part
 from experiments.sweeps.launchers import Lost, launch
 from experiments.sweeps.task import Report, Task, carry_out

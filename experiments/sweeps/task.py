@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from experiments.errors import UserError
 from experiments.runs.execute import RunResult, SweepPart, execute
 from experiments.runs.history import deciding
-from experiments.sweeps.grid import Cell
+from experiments.sweeps.cell import Cell
 
 _SHOWN = {"val": "val/accuracy", "test": "test/accuracy"}
 
