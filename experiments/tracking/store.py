@@ -8,7 +8,7 @@ from itertools import product
 from typing import Any
 
 from experiments.runs.history import Row
-from experiments.tracking.artifacts import read_artifact
+from experiments.tracking.artifacts import mend_locations, read_artifact
 from experiments.tracking.client import (
     Client,
     StoreRefusesError,
@@ -64,8 +64,12 @@ class Store:
 
     @cached_property
     def client(self) -> Client:
-        """MLflow's own client; a store that is new gets its tables."""
-        return connect(self.uri)
+        """MLflow's own client; a store that is new gets its tables, and one that was moved finds its files."""
+        client = connect(self.uri)
+        if (path := sqlite_path(self.uri)) is not None:
+            with translated(self.uri):
+                mend_locations(path)
+        return client
 
     def is_missing(self) -> bool:
         """Whether opening the store would make it."""
