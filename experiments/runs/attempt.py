@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from math import inf
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -81,7 +82,7 @@ class Attempt:
     def _train(self, pause_after: int | None) -> Result:
         self._epochs.take_up(self._config.trainer.epochs)
         self._showing.begin(self._epochs.written)
-        dataset = build_dataset(self._config.data, self._config.seed)
+        dataset = build_dataset(self._config.data, self._config.seed, Path(self._config.outputs_dir, "cache"))
         model, optimizer, place = self._take_up(dataset)
         self._epochs.begin_after(place.epochs)
         facts = self._describe(dataset, model)
