@@ -7,7 +7,7 @@ Letters: N images, C channels, H height, W width.
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -62,6 +62,14 @@ class Dataset:
     classes: int
     scale: float
     validation: Images | None = None
+    _frozen_digest: str | None = field(default=None, init=False, repr=False)
+
+    def freeze(self) -> "Dataset":
+        """Makes its arrays read-only, computes its digest for the last time, and returns itself."""
+        for _, array in self.arrays():
+            array.flags.writeable = False
+        object.__setattr__(self, "_frozen_digest", self.digest())
+        return self
 
     def digest(self) -> str:
         """Sha256 in hexadecimal of all arrays.
@@ -69,13 +77,16 @@ class Dataset:
         Hashed in this order: train, test and (if there is one) validation; of each the pixels, then the labels; of
         each array a line such as `train.pixels 4000,1,28,28`, then its bytes in C order.
         """
+        if self._frozen_digest is not None:
+            return self._frozen_digest
         total = hashlib.sha256()
-        for name, array in self._arrays():
+        for name, array in self.arrays():
             total.update(f"{name} {','.join(map(str, array.shape))}\n".encode())
             total.update(np.ascontiguousarray(array).reshape(-1).data)  # hashlib takes flat buffers
         return total.hexdigest()
 
-    def _arrays(self) -> Iterator[tuple[str, Bytes]]:
+    def arrays(self) -> Iterator[tuple[str, Bytes]]:
+        """Every array with its name, such as `train.pixels`."""
         for name, images in (("train", self.train), ("test", self.test), ("validation", self.validation)):
             if images is not None:
                 yield f"{name}.pixels", images.pixels

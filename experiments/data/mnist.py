@@ -6,8 +6,8 @@ Never takes a file whose digest is not the published one: both data sets use the
 from os.path import exists
 from pathlib import Path
 
+from experiments.data.cache import Origin, stamp
 from experiments.data.dataset import Dataset
-from experiments.data.download import fetch
 from experiments.data.idx import read_images
 from experiments.data.sources import FASHION_MNIST, MNIST, IdxFile, Source
 
@@ -43,9 +43,8 @@ def load(source: Source, root: Path) -> Dataset:
     Raises:
         DataError: a file is damaged or another than `source` says, or is missing and cannot be downloaded.
     """
-    root = root.expanduser()
-    own = root / source.name
-    folders = (own, root, *source.folders)
+    folders = _folders(source, root)
+    own = folders[0]
     _fetch_missing(source, own, [file for file in source.files if _find(file, folders) is None])
     train_images, train_labels, test_images, test_labels = (
         _find(file, folders) or own / file.name for file in source.files
@@ -60,6 +59,22 @@ def load(source: Source, root: Path) -> Dataset:
     )
 
 
+def mnist_origin(source: Source, root: Path) -> Origin:
+    """What `load` reads, for the cache.
+
+    A valid cache needs no files. Those that are there are checked once by reading them, so that no damaged or other
+    file is passed over because the cache has the right data.
+    """
+    found = (_find(file, _folders(source, root)) for file in source.files)
+    stamps = tuple(stamp(path) for path in found if path is not None)
+    return Origin(source.name, tuple(file.sha256 for file in source.files), stamps)
+
+
+def _folders(source: Source, root: Path) -> tuple[Path, ...]:
+    root = root.expanduser()
+    return root / source.name, root, *source.folders
+
+
 def _find(file: IdxFile, folders: tuple[Path, ...]) -> Path | None:
     candidates = (folder / name for folder in folders for name in file.variants)
     # Not Path.exists, which raises where a folder may not be searched; the download then says what is wrong.
@@ -67,6 +82,10 @@ def _find(file: IdxFile, folders: tuple[Path, ...]) -> Path | None:
 
 
 def _fetch_missing(source: Source, folder: Path, missing: list[IdxFile]) -> None:
+    if not missing:
+        return
+    from experiments.data.download import fetch  # noqa: PLC0415 (requests takes long to import)
+
     names = ", ".join(file.name for file in missing)
     for file in missing:
         urls = [mirror + file.name for mirror in source.mirrors]

@@ -73,7 +73,7 @@ def data_root(data: DataConfig, outputs_dir: Path) -> str:
 
 def _refuse_other_data(original: Original, config: Config) -> None:
     then = original.record.facts.get("data.sha256")
-    now = build_dataset(config.data, config.seed).digest()
+    now = build_dataset(config.data, config.seed, Path(config.outputs_dir, "cache")).digest()
     if then is not None and then != now:
         raise UserError(
             f"the data are not those of then: data.sha256 is {now[:_DIGITS]}, recorded is {then[:_DIGITS]}; "

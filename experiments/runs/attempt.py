@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from math import inf
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -75,7 +76,7 @@ class Attempt:
 
     def _train(self, pause_after: int | None) -> Result:
         self._epochs.take_up(self._config.trainer.epochs)
-        dataset = build_dataset(self._config.data, self._config.seed)
+        dataset = build_dataset(self._config.data, self._config.seed, Path(self._config.outputs_dir, "cache"))
         model, optimizer, place = self._take_up(dataset)
         self._epochs.begin_after(place.epochs)
         facts = self._describe(dataset, model)

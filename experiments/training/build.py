@@ -1,5 +1,7 @@
 """The one place where typed settings become objects."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -47,42 +49,57 @@ from experiments.config.schema import (
     SyntheticConfig,
     TransformationsConfig,
 )
+from experiments.data.cache import Latest, Origin, cached
 from experiments.data.dataset import Dataset
-from experiments.data.digits import load_digits
-from experiments.data.mnist import load_fashion_mnist, load_mnist
-from experiments.data.mnist_5k import load_mnist_5k
+from experiments.data.digits import digits_origin, load_digits
+from experiments.data.mnist import load_fashion_mnist, load_mnist, mnist_origin
+from experiments.data.mnist_5k import load_mnist_5k, mnist_5k_origin
+from experiments.data.sources import FASHION_MNIST, MNIST
 from experiments.data.synthetic import make_synthetic
 from experiments.training.augmentation import Augmentation
 from experiments.training.loop import Plan
 from experiments.training.streams import stream
 
+_latest = Latest()
 
-def build_dataset(data: DataConfig, seed: int) -> Dataset:
+
+def build_dataset(data: DataConfig, seed: int, cache: Path | None = None) -> Dataset:
     """Load or make the images, a validation part set aside where one is asked for.
+
+    Args:
+        data: which images, and how large a part is set aside.
+        seed: of images that are made.
+        cache: the folder where decoded images are kept; the last ones are also kept in memory, read-only. Without
+            it all is done anew.
 
     Raises:
         DataError: the files are missing, damaged or cannot be had.
     """
+    origin, load = _source(data, seed)
+    fraction = data.validation_fraction
+    if cache is None:
+        return load().with_validation(fraction)
+    return _latest.get((origin, fraction, cache), lambda: cached(origin, load, cache).with_validation(fraction))
+
+
+def _source(data: DataConfig, seed: int) -> tuple[Origin, Callable[[], Dataset]]:
+    """What a data set is made of, and what makes it."""
     match data:
         case Mnist5kConfig():
-            dataset = load_mnist_5k()
-        case MnistConfig():
-            dataset = load_mnist(Path(data.root))
-        case FashionMnistConfig():
-            dataset = load_fashion_mnist(Path(data.root))
+            return mnist_5k_origin(), load_mnist_5k
+        case MnistConfig(root=root):
+            return mnist_origin(MNIST, Path(root)), partial(load_mnist, Path(root))
+        case FashionMnistConfig(root=root):
+            return mnist_origin(FASHION_MNIST, Path(root)), partial(load_fashion_mnist, Path(root))
         case DigitsConfig():
-            dataset = load_digits()
-        case SyntheticConfig():
-            dataset = make_synthetic(
-                train=data.train_size,
-                test=data.test_size,
-                classes=data.classes,
-                shape=data.image_shape(),
-                seed=seed,
-            )
+            return digits_origin(), load_digits
+        case SyntheticConfig(train_size=train, test_size=test, classes=classes):
+            shape = data.image_shape()
+            made = partial(make_synthetic, train=train, test=test, classes=classes, shape=shape, seed=seed)
+            # As fast to make as to check, and a sweep over seeds would fill the disk.
+            return Origin("synthetic", (repr(made.keywords),), is_cached=False), made
         case _:
             raise TypeError(f"no data set is built from {type(data).__name__}")
-    return dataset.with_validation(data.validation_fraction)
 
 
 def build_model(config: Config) -> Sequential:

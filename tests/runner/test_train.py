@@ -193,7 +193,7 @@ def test_preset_is_a_sweep_whose_values_can_be_replaced(train_command: Command, 
 def test_failing_run_of_a_sweep_makes_the_command_fail(
     train_command: Command, words: list[str], monkeypatch: pytest.MonkeyPatch, store: Store
 ) -> None:
-    def built(data: Any, seed: int) -> Any:
+    def built(data: Any, seed: int, *_: object) -> Any:
         if seed == 1:
             raise ZeroDivisionError("a fault")
         return build_dataset(data, seed)
