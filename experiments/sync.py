@@ -47,8 +47,7 @@ def _sync(outputs_dir: Path, uri: str | None, *, everything: bool) -> None:
             failures.append(f"tracking.uri={public(store)}: there is no such database; --tracking-uri {own} --all "
                             "shows all its runs in that of this folder")  # fmt: skip
             continue
-        publisher = Publisher(store, outputs_dir)
-        publisher.reconciler.expect_all()
+        publisher = Publisher(store, outputs_dir, asks_all=True)
         done = publisher.publish(all_folders(outputs_dir))
         sent += _say_sent(publisher, done)
         failures += _failures(store, publisher, done)

@@ -54,10 +54,10 @@ class _Process:
 
     def finish(self) -> None:
         """Let it make a last pass, and wait as long as it gets anywhere; what is missing stays in the outbox."""
-        if not self._left():
+        if not (self._left() or self._is_ready):  # there is nothing that it would have to be imported for
             self._end()
             return
-        if self._process.poll() is not None:  # it was killed
+        if self._process.poll() is not None and self._left():  # it was killed
             self._start()
         self._send("done\n")
         with suppress(OSError):
