@@ -18,9 +18,12 @@ from experiments.config.foreign import refuse_what_would_be_carried_out
 from experiments.config.places import CONF
 from experiments.config.schema import Config
 from experiments.interruption import INTERRUPTED, listening
+from experiments.tracking.process import start_early
 
 PLUGINS = Path(__file__).resolve().parent / "plugins"
 _MULTIRUN = ("-m", "--multirun")
+_ONLY_ASKED = {"--help", "-h", "--hydra-help", "--version", "--cfg", "-c", "--info", "-i", "--shell-completion", "-sc",
+               "dry_run=true"}  # fmt: skip
 
 
 def main() -> int:
@@ -63,4 +66,6 @@ def _run(config: Config) -> None:
 
 
 if __name__ == "__main__":
+    if not _ONLY_ASKED & set(sys.argv[1:]):
+        start_early()
     sys.exit(main())

@@ -25,9 +25,11 @@ _GRACE = 60.0  # seconds for processes to close their runs whose parent was kill
 def main() -> None:
     """Follow the outbox until standard input ends."""
     os.nice(10)  # training comes first; when it is over, nothing else wants the processor
-    asked = json.loads(sys.stdin.readline())
     mlflow()
     _tell()
+    if not (line := sys.stdin.readline()):  # there was nothing to train
+        return
+    asked = json.loads(line)
     publisher = Publisher(asked["uri"], Path(asked["outputs_dir"]), _tell)
     said, closed = set[str](), set[Path]()
     _follow(publisher, said, closed)
