@@ -41,11 +41,12 @@ def test_clearing_sets_results_aside_and_keeps_the_log_and_the_book(tmp_path: Pa
     own = folder(tmp_path)
     own.path.mkdir(parents=True)
     pictures = (own.learning_curve, own.augmentation)
-    for path in (own.finished, own.history, own.checkpoint, own.tracked, own.failure, *pictures, own.log):
+    for path in (own.finished, own.history, own.checkpoint, own.weights, own.tracked, own.failure, *pictures, own.log):
         path.write_text("old")
     own.clear()
     assert {path.name for path in own.path.iterdir()} == {"train.log", "tracked.json", "former"}
-    assert {path.name for path in own.former.iterdir()} == {"finished.json", "history.jsonl", "checkpoint.npz"}
+    results = {"finished.json", "history.jsonl", "checkpoint.npz", "weights.npz"}
+    assert {path.name for path in own.former.iterdir()} == results
 
 
 def test_clearing_an_empty_folder_is_no_error(tmp_path: Path) -> None:
