@@ -7,7 +7,7 @@ the MLflow runs at all. Runs whose process is gone are closed on the way.
 import sys
 from pathlib import Path
 
-from experiments.command_line import carried_out, parser
+from experiments.command_line import carried_out, own_store, parser, refuse_missing, say_which_store
 from experiments.comparison.wording import counted
 from experiments.errors import UserError
 from experiments.recorders.book import BOOK, entries, place_of
@@ -39,8 +39,12 @@ def main(words: list[str] | None = None) -> int:
 
 
 def _sync(outputs_dir: Path, uri: str | None, *, everything: bool) -> None:
+    refuse_missing(outputs_dir)
+    stores = [absolute_uri(uri)] if uri is not None else _stores(outputs_dir)
+    if uri is None:
+        say_which_store(stores or [_own(outputs_dir)], "--tracking-uri ")
     uploaded, failures = 0, []
-    for store in [absolute_uri(uri)] if uri is not None else _stores(outputs_dir):
+    for store in stores:
         reason = "somebody is at it: its own command uploads it"
         try:
             if uri is None:
@@ -71,7 +75,7 @@ def _stores(outputs_dir: Path) -> list[str]:
 
 
 def _own(outputs_dir: Path) -> str:
-    return absolute_uri(f"sqlite:///{outputs_dir}/mlflow.db")
+    return absolute_uri(own_store(outputs_dir))
 
 
 def _refuse_missing(uri: str, outputs_dir: Path) -> None:

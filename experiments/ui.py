@@ -12,7 +12,6 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from ipaddress import ip_address
 from pathlib import Path
 
 import requests
@@ -24,7 +23,7 @@ from experiments.recorders.links import links, server_address
 from experiments.recorders.mlflow_client import SETTINGS
 from experiments.recorders.settling import settle_pending
 from experiments.recorders.store import Store
-from experiments.recorders.uri import is_server
+from experiments.recorders.uri import is_loopback, is_server
 from experiments.terminal import stderr, stdout
 from experiments.untrusted import printable
 
@@ -62,7 +61,7 @@ def _serve(uri: str, outputs_dir: Path, host: str, port: int) -> None:
         _print_links(server_address(uri), pages)
         return
     _refuse_taken(host, port)
-    if not _is_loopback(host):
+    if not is_loopback(host):
         stderr.print(f"--host {host}: whoever reaches this machine there can read, change and delete all runs",
                      style="yellow", markup=False, highlight=False)  # fmt: skip
     with _server(host, port, uri) as (server, log), suppress(KeyboardInterrupt):  # the way to end it
@@ -122,18 +121,11 @@ def _environment(uri: str) -> dict[str, str]:
 
 def _names(host: str) -> list[str]:
     """By which names a browser may call the server."""
-    if _is_loopback(host):
+    if is_loopback(host):
         return ["localhost", _LOOPBACK, _in_url(host)]
     own = socket.gethostname()
     addresses = [str(address[0]) for *_, address in socket.getaddrinfo(own, None)] if host in _EVERYWHERE else []
     return ["localhost", _LOOPBACK, own, _in_url(host), *map(_in_url, addresses)]
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:  # a name
-        return False
 
 
 def _in_url(host: str) -> str:
@@ -153,15 +145,17 @@ def _refuse_taken(host: str, port: int) -> None:
 
 def _await(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
     begun = time.monotonic()
-    while time.monotonic() - begun < _PATIENCE:
-        if server.poll() is not None:
-            raise UserError(f"MLflow's server ended with exit code {server.returncode}; see {log}")
-        try:
-            requests.get(f"{address}/health", timeout=1).raise_for_status()
-        except requests.RequestException:
-            time.sleep(0.2)  # it is still starting
-        else:
-            return
+    with requests.Session() as session:
+        session.trust_env = False  # a proxy would look for the server on its own machine
+        while time.monotonic() - begun < _PATIENCE:
+            if server.poll() is not None:
+                raise UserError(f"MLflow's server ended with exit code {server.returncode}; see {log}")
+            try:
+                session.get(f"{address}/health", timeout=1).raise_for_status()
+            except requests.RequestException:
+                time.sleep(0.2)  # it is still starting
+            else:
+                return
     raise UserError(f"MLflow's server did not answer at {address} within {_PATIENCE:.0f} s; see {log}")
 
 
