@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from ipaddress import ip_address
 from pathlib import Path
 
 import requests
@@ -23,7 +24,7 @@ from experiments.recorders.links import links, server_address
 from experiments.recorders.mlflow_client import SETTINGS
 from experiments.recorders.settling import settle_pending
 from experiments.recorders.store import Store
-from experiments.recorders.uri import is_loopback, is_server
+from experiments.recorders.uri import is_server
 from experiments.terminal import stderr, stdout
 from experiments.untrusted import printable
 
@@ -61,7 +62,7 @@ def _serve(uri: str, outputs_dir: Path, host: str, port: int) -> None:
         _print_links(server_address(uri), pages)
         return
     _refuse_taken(host, port)
-    if not is_loopback(host):
+    if not _is_loopback(host):
         stderr.print(f"--host {host}: whoever reaches this machine there can read, change and delete all runs",
                      style="yellow", markup=False, highlight=False)  # fmt: skip
     with _server(host, port, uri) as (server, log), suppress(KeyboardInterrupt):  # the way to end it
@@ -121,11 +122,18 @@ def _environment(uri: str) -> dict[str, str]:
 
 def _names(host: str) -> list[str]:
     """By which names a browser may call the server."""
-    if is_loopback(host):
+    if _is_loopback(host):
         return ["localhost", _LOOPBACK, _in_url(host)]
     own = socket.gethostname()
     addresses = [str(address[0]) for *_, address in socket.getaddrinfo(own, None)] if host in _EVERYWHERE else []
     return ["localhost", _LOOPBACK, own, _in_url(host), *map(_in_url, addresses)]
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:  # a name
+        return False
 
 
 def _in_url(host: str) -> str:
