@@ -11,7 +11,7 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
-from experiments.command_line import MISUSED, answered, carried_out, complain
+from experiments.command_line import MISUSED, answered, carried_out, complain, say_if_default_store
 from experiments.config.composition import register, typed_alone
 from experiments.config.explanation import explain, is_composition_error
 from experiments.config.foreign import refuse_what_would_be_carried_out
@@ -54,6 +54,7 @@ def _task(composed: DictConfig) -> None:
 
 
 def _run(config: Config) -> None:
+    say_if_default_store(config)
     # Only now what takes a second to import: --help and a refused configuration are answered at once.
     if config.dry_run:
         from experiments.sweeps.dry_run import print_plan, single  # noqa: PLC0415  # as below
