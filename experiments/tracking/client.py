@@ -253,7 +253,7 @@ def _reason(error: BaseException) -> str:
         if isinstance(cause, ConnectionError | gaierror) and cause.strerror:
             return f"cannot be reached: {cause.strerror}"
         if driver_error := getattr(cause, "orig", None):  # SQLAlchemy's own words come first, and help nobody
-            return _in_a_line(driver_error)
+            return in_a_line(driver_error)
         cause = cause.__cause__ or cause.__context__ or getattr(cause, "reason", None)
     if answer := _NO_MLFLOW.match(str(error)):
         return f"answers, but not as an MLflow server ({answer[1] or 200}); is the address right?"
