@@ -67,12 +67,12 @@ class Attempt:
             rows = self._epochs.recorded()
             return {"outcome": PAUSED, "final": rows[-1].metrics | best(rows), "stopped_early": None}
         write_status(self._folder.path, "running")
-        write_whole(self._folder.config, yaml.safe_dump(_shown(self._config), sort_keys=False))
-        kept = self.epochs() if self._folder.checkpoint.exists() else 0  # the others are computed again, here
-        record_environment(self._folder.environment, self._config, kept)
-        record_source(self._folder)
-        self._folder.failure.unlink(missing_ok=True)
         with self._closed_if_stopped():
+            write_whole(self._folder.config, yaml.safe_dump(_shown(self._config), sort_keys=False))
+            kept = self.epochs() if self._folder.checkpoint.exists() else 0  # the others are computed again, here
+            record_environment(self._folder.environment, self._config, kept)
+            record_source(self._folder)
+            self._folder.failure.unlink(missing_ok=True)
             return self._train(pause_after)
 
     def _train(self, pause_after: int | None) -> Result:

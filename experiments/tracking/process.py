@@ -50,14 +50,16 @@ def _start() -> "subprocess.Popen[str]":
 @contextmanager
 def publishing(uri: str, outputs_dir: Path) -> Iterator[None]:
     """Have MLflow show, from here on and a while after, what runs write in this context."""
-    publisher = _Process(absolute_uri(uri), outputs_dir)
+    publisher = PublisherProcess(absolute_uri(uri), outputs_dir)
     try:
         yield
     finally:
         publisher.finish()
 
 
-class _Process:
+class PublisherProcess:
+    """A publisher of one command, from its start to its end."""
+
     def __init__(self, uri: str, outputs_dir: Path) -> None:
         self._uri, self._outputs_dir = uri, outputs_dir
         self._start()

@@ -5,16 +5,13 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
 from experiments import train
-from experiments.comparison import files
-from experiments.recorders.uploader import Uploader
-from experiments.runs import attempt
-from tests.runner.doubles import Store, store_in_memory
-from tests.runner.stores import outputs, store_uri
+from experiments.tracking import process
+from tests.runner.stores import InThisProcess, Nothing, outputs, store_uri
 
 __all__ = ["outputs", "store_uri"]
 
@@ -34,34 +31,24 @@ Command = Callable[..., Answer]
 
 
 @pytest.fixture
-def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    """A store in memory, which every run and sweep of the test is shown in."""
-    made: list[Uploader] = []
-    begin = Uploader.__init__
-
-    def noted(self: Uploader, *words: Any) -> None:
-        begin(self, *words)
-        made.append(self)
-
-    monkeypatch.setattr(Uploader, "__init__", noted)
-    yield store_in_memory(monkeypatch)
-    for one in made:
-        thread = one._thread
-        one.stop()
-        if thread is not None:  # it would go on in a test that has another store, or none
-            thread.join(10)
+def unpublished(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands start no publisher, which takes seconds: MLflow shows nothing."""
+    monkeypatch.setattr(process, "PublisherProcess", Nothing)
 
 
 @pytest.fixture
-def without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is drawn: pictures take longer than the runs of these tests."""
-    for name in ("draw_learning_curve", "draw_augmentation"):
-        monkeypatch.setattr(attempt, name, lambda *_: None)
-    monkeypatch.setattr(files, "draw_pictures", lambda _: {})
+def publishing_here(unpublished: None, store_uri: str, monkeypatch: pytest.MonkeyPatch) -> str:  # noqa: ARG001
+    """Commands publish in this process, once, at their end; the store is the one in the outputs folder."""
+    monkeypatch.setattr(process, "PublisherProcess", InThisProcess)
+    return store_uri
 
 
 @pytest.fixture
-def train_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Command]:
+def train_command(
+    unpublished: None,  # noqa: ARG001  # but where a test publishes
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Iterator[Command]:
     """`python -m experiments.train WORDS`, in this process; what Hydra sets up for the process is undone."""
     root = logging.getLogger()
     kept = root.handlers[:], root.level, logging.getLogger("experiments").level

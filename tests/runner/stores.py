@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from experiments.recorders.tracker import Tracker
+from experiments.tracking.client import connect
+from experiments.tracking.publisher import Pass, Publisher, report
+from experiments.tracking.store import Store, StoredRun
 
 
 @cache
@@ -16,7 +18,7 @@ def _ready(folder: Path) -> Path:
     database = folder / "ready.db"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # MLflow defines its tables in a way that SQLAlchemy will drop
-        Tracker(f"sqlite:///{database}", "Default", folder).open()
+        connect(f"sqlite:///{database}")
     return database
 
 
@@ -39,3 +41,30 @@ def make_store(outputs: Path, factory: pytest.TempPathFactory) -> str:
 def store_uri(outputs: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     """An empty store in the outputs folder."""
     return make_store(outputs, tmp_path_factory)
+
+
+class InThisProcess:
+    """In the place of a command's publisher process: one pass at its end."""
+
+    def __init__(self, uri: str, outputs_dir: Path) -> None:
+        self._uri, self._outputs_dir = uri, outputs_dir
+
+    def finish(self) -> None:
+        report(published(self._uri, self._outputs_dir))
+
+
+class Nothing(InThisProcess):
+    """Likewise; MLflow shows nothing."""
+
+    def finish(self) -> None:
+        pass
+
+
+def published(uri: str, outputs: Path) -> Pass:
+    """Have MLflow show what the folders say."""
+    return Publisher(uri, outputs).publish(again=True)
+
+
+def stored_runs(uri: str) -> dict[str, StoredRun]:
+    """What MLflow shows, by name."""
+    return {run.name: run for run in Store(uri).search("")}

@@ -6,8 +6,8 @@ import pytest
 
 from experiments.compare import histories, main, runs
 from experiments.errors import UserError
-from experiments.runs.history import History, Row
 from experiments.runs.folder import RunFolder
+from experiments.runs.history import History, Row
 from experiments.sweeps.folder import SweepFolder
 from experiments.sweeps.grid import Cell
 from experiments.sweeps.sweep import run_sweep, sweep_id

@@ -12,18 +12,18 @@ from typing import Any
 
 import pytest
 import yaml
+from experiments.recorders.book import run_ids
 from filelock import FileLock
 
 from cnn_core import parallel
 from experiments import rerun
 from experiments.config.schema import ALTERNATIVES, Config, JoblibConfig
 from experiments.data.dataset import DataError
-from experiments.recorders.book import run_ids
-from experiments.runs.history import History
 from experiments.reruns import course
 from experiments.runs import attempt
 from experiments.runs.execute import execute
 from experiments.runs.folder import RunFolder
+from experiments.runs.history import History
 from experiments.runs.identity import identity
 from experiments.sweeps.launchers import launch
 from tests.runner.configs import adam, adamw, cnn_bn, lenet5, residual_net, rmsprop, sgd, shifts, small_config

@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
+from experiments.recorders.book import BOOK
+from experiments.recorders.tracked_run import SweepPart
 
 from experiments import sync
-from experiments.recorders.book import BOOK
 from experiments.tracking.client import TrackerError
 from experiments.tracking.store import Store as StoreOnTheWhole
-from experiments.recorders.tracked_run import SweepPart
 from tests.runner.doubles import Store
 from tests.runner.recorders.folders import IDENTITY, SWEEP, URI, begun, ended, killed, run_folder, tracked
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from experiments.recorders.book import Entry
-from experiments.runs.history import Row
+
 from experiments.runs.folder import RunFolder
+from experiments.runs.history import Row
 from experiments.sweeps.folder import SweepFolder
 from tests.runner.markers import marker
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from experiments.recorders.tracker import Tracker
 
 from experiments.compare import histories, runs
 from experiments.errors import UserError
 from experiments.runs.history import Row
-from experiments.recorders.tracker import Tracker
 
 
 @pytest.fixture

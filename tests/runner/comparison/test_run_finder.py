@@ -7,19 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from experiments.recorders.tracker import Tracker
 
 from experiments.comparison.run_finder import find_records, refuse_single_run
 from experiments.comparison.run_record import RunRecord
 from experiments.config.leaves import leaves
 from experiments.errors import UserError
-from experiments.runs.history import Row
-from experiments.tracking.store import Store
-from experiments.recorders.tracker import Tracker
 from experiments.runs import attempt
 from experiments.runs.execute import execute
 from experiments.runs.folder import RunFolder
+from experiments.runs.history import Row
 from experiments.runs.identity import identity
 from experiments.sweeps.folder import SweepFolder
+from experiments.tracking.store import Store
 from tests.runner.configs import small_config
 
 MISSING = Store("sqlite:////proc/nowhere/mlflow.db")

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from experiments.errors import UserError
-from experiments.tracking.store import Store
 from experiments.reruns.original import Original, RecordedSource, find_original
 from experiments.runs.folder import RunFolder
+from experiments.tracking.store import Store
 from tests.runner.markers import marker
 
 PATCH, COMMIT = b"diff", "c" * 40

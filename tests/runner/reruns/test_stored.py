@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from experiments import rerun
-from experiments.tracking.store import Store
 from experiments.runs.execute import execute
 from experiments.runs.identity import identity
+from experiments.tracking.store import Store
 from tests.runner.configs import small_config
 
 pytestmark = pytest.mark.usefixtures("without_pictures")

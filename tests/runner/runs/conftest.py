@@ -1,7 +1,6 @@
-"""What the tests of runs share: no picture is drawn, and a run can be stopped where a test wants it."""
+"""What the tests of runs share: a run can be stopped where a test wants it."""
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,19 +8,6 @@ import pytest
 from experiments.runs import attempt
 from experiments.terminal import progress
 from tests.runner.runs.folders import Stop
-
-
-@pytest.fixture
-def picture(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[int], str]]:
-    """What was drawn: the epochs and the title. Real pictures take longer than these runs."""
-    drawn: list[tuple[list[int], str]] = []
-
-    def draw(rows: Any, title: str, path: Path) -> None:
-        drawn.append(([row.epoch for row in rows], title))
-        path.touch()
-
-    monkeypatch.setattr(attempt, "draw_learning_curve", draw)
-    return drawn
 
 
 @pytest.fixture

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from experiments.config.schema import Config
-from experiments.recorders.book import Entry, book_key, write_entry
 from experiments.runs.execute import execute
 from experiments.runs.folder import RunFolder
 from experiments.runs.identity import identity
+from experiments.runs.status import read_status
+from experiments.tracking.targets import Published, targets, write_published
 
 Stop = Callable[[int, BaseException], None]
 
@@ -47,15 +48,32 @@ def digest_of(config: Config) -> str:
     return str(summary["weights.sha256"])
 
 
-def show_sweep(outputs: Path, run_id: str | None) -> None:
-    """Have the sweep of these tests shown in the store, as this run; to be shown, without one."""
-    book = outputs / "sweeps" / "5eeb" / "tracked.json"
-    book.parent.mkdir(parents=True, exist_ok=True)
-    key = book_key(f"sqlite:///{outputs}/mlflow.db", "cnn", "")
-    write_entry(book, key, Entry("sweep", {}, {}, 0, run_id=run_id))
+def outcome_of(config: Config) -> str:
+    """What the last attempt said of itself."""
+    status = read_status(folder_of(config).path)
+    assert status is not None
+    return status.outcome
+
+
+def shown_completely(config: Config) -> None:
+    """Note that MLflow shows all that the folder has, without asking it."""
+    for target in targets(folder_of(config).path):
+        write_published(folder_of(config).path, target.key, Published("f" * 32, "1", state="all"))
 
 
 def interrupted(config: Config, stop_after: Stop, epochs: int) -> None:
     stop_after(epochs, KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
         execute(config)
+
+
+def interrupted_at_its_end(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Carry out a run that is interrupted when nothing is left but to say that it is finished."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "finish", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            execute(config)

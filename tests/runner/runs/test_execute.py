@@ -17,14 +17,11 @@ import yaml
 from cnn_core import Summary
 from experiments.files import write_json
 from experiments.lock import held
-from experiments.recorders.book import Status, entries
-from experiments.recorders.tracked_run import SweepPart
 from experiments.runs import attempt
-from experiments.runs.execute import execute
+from experiments.runs.execute import SweepPart, execute
 from experiments.training.build import build_model
 from experiments.training.checkpoint import load_weights, weights_digest
 from tests.runner.configs import adam, cnn_bn, small_config
-from tests.runner.doubles import Store
 from tests.runner.runs.folders import (
     MULTIPLY_ADDS,
     PARAMETERS,
@@ -34,12 +31,9 @@ from tests.runner.runs.folders import (
     folder_of,
     interrupted,
     rows,
-    show_sweep,
+    shown_completely,
     without_times,
 )
-
-pytestmark = pytest.mark.usefixtures("store", "picture")
-
 
 # What a run leaves
 
@@ -48,7 +42,7 @@ def test_folder_holds_the_promised_files(outputs: Path) -> None:
     result = execute(small_config(outputs))
     names = {path.name for path in result.folder.path.iterdir()}
     promised = {"config.yaml", "environment.json", "summary.txt", "history.jsonl", "weights.npz", "train.log"}
-    assert names >= promised | {"learning_curve.png"}
+    assert names >= promised
     assert not [name for name in names if "draft" in name]
 
 
@@ -81,7 +75,6 @@ def test_network_is_described_once_and_in_a_sweep_in_the_folder_alone(outputs: P
     interrupted(config, stop_after, 1)
     execute(config)
     assert folder_of(config).log.read_text().count("multiply-adds") == 1
-    show_sweep(outputs, "parent")
     part = SweepPart("5eeb", "optimizer.lr=0.1")
     folder = execute(small_config(outputs / "sweep"), name="lr=0.1", part=part).folder
     assert "multiply-adds" not in folder.log.read_text()
@@ -99,35 +92,24 @@ def test_describing_the_network_changes_nothing_of_the_run(outputs: Path, monkey
 
 
 def test_everything_stands_before_the_marker_is_written(outputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[tuple[set[str], list[Status]]] = []
+    seen: list[set[str]] = []
 
     def spy(path: Path, content: dict[str, Any]) -> None:
-        to_be_shown = [entry.status for entry in entries(path.parent / "tracked.json").values()]
-        files = {file.name for file in path.parent.iterdir() if file.suffix != ".draft"}  # of the book
-        seen.append((files, to_be_shown))
+        seen.append({file.name for file in path.parent.iterdir()})
         write_json(path, content)
 
     monkeypatch.setattr("experiments.runs.folder.write_json", spy)
     result = execute(small_config(outputs))
-    ((names, to_be_shown),) = seen
+    (names,) = seen
     assert names - {"checkpoint.npz"} | {"finished.json"} == {file.name for file in result.folder.path.iterdir()}
-    assert to_be_shown == ["FINISHED"]
 
 
-def test_environment_is_recorded_also_of_a_run_that_fails(
-    outputs: Path, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_environment_is_recorded_also_of_a_run_that_fails(outputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attempt, "build_dataset", lambda *_: 1 / 0)
     config = small_config(outputs, trainer__threads=2)
     with pytest.raises(ZeroDivisionError):
         execute(config)
     assert json.loads(folder_of(config).environment.read_text())["threads"] == 2
-    assert "environment.json" in store.only.files
-
-
-def test_picture_is_of_the_whole_history(outputs: Path, picture: list[tuple[list[int], str]]) -> None:
-    result = execute(small_config(outputs))
-    assert picture == [([1, 2], f"run {result.folder.identity} (completed)")]
 
 
 def test_recorded_configuration_is_the_resolved_one(outputs: Path) -> None:
@@ -234,34 +216,34 @@ def test_finished_run_reads_no_data(outputs: Path, monkeypatch: pytest.MonkeyPat
     assert epochs_trained(config) == 2
 
 
-def test_force_repeats_a_finished_run(outputs: Path, store: Store) -> None:
+def test_force_repeats_a_finished_run(outputs: Path) -> None:
     config = small_config(outputs)
-    first = execute(config)
+    execute(config)
     before = digest_of(config)
-    again = execute(small_config(outputs, force=True))
+    shown_completely(config)
+    execute(small_config(outputs, force=True))
     assert epochs_trained(config) == 4
-    assert again.run_id != first.run_id
-    assert [run.status for run in store.runs.values()] == ["FINISHED", "FINISHED"]
     assert digest_of(config) == before
     assert len(rows(config)) == 2
 
 
 def test_result_that_is_being_repeated_is_kept_until_there_is_the_new_one(
-    outputs: Path, store: Store, stop_after: Stop, caplog: pytest.LogCaptureFixture
+    outputs: Path, stop_after: Stop, caplog: pytest.LogCaptureFixture
 ) -> None:
     config, forced = small_config(outputs), small_config(outputs, force=True)
     execute(config)
+    shown_completely(config)
     folder = folder_of(config)
     names = ("finished.json", "history.jsonl", "weights.npz")
     before = {name: (folder.path / name).read_bytes() for name in names}
     for epochs in (1, 0):  # the second begins where nothing is finished
         interrupted(forced, stop_after, epochs)
+        shown_completely(config)
         assert {path.name: path.read_bytes() for path in folder.former.iterdir()} == before
     assert "the same command without force=true goes on" in caplog.text
     execute(config)
     assert not folder.former.exists()
     assert digest_of(config) == json.loads(before["finished.json"])["weights.sha256"]
-    assert store.runs.popitem()[1].status == "FINISHED"
 
 
 @pytest.mark.parametrize(("keep_checkpoint", "trained"), [(True, 2), (False, 4)])

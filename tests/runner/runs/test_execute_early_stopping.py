@@ -6,13 +6,18 @@ from typing import Any
 import pytest
 
 from experiments.config.schema import Config
-from experiments.runs import attempt
 from experiments.runs.execute import execute
 from tests.runner.configs import shifts, small_config
-from tests.runner.doubles import Store
-from tests.runner.runs.folders import Stop, digest_of, epochs_trained, folder_of, interrupted, rows, without_times
-
-pytestmark = pytest.mark.usefixtures("store", "picture")
+from tests.runner.runs.folders import (
+    Stop,
+    digest_of,
+    epochs_trained,
+    folder_of,
+    interrupted,
+    interrupted_at_its_end,
+    rows,
+    without_times,
+)
 
 # With this margin nothing after the first epoch counts as better.
 IMPATIENT: dict[str, Any] = {
@@ -50,13 +55,12 @@ def test_run_that_stopped_early_says_so_and_why(outputs: Path, caplog: pytest.Lo
     assert f"stopped early {result.stopped_early}" in caplog.text
 
 
-def test_run_that_stopped_early_is_finished(outputs: Path, store: Store, caplog: pytest.LogCaptureFixture) -> None:
+def test_run_that_stopped_early_is_finished(outputs: Path, caplog: pytest.LogCaptureFixture) -> None:
     config = small_config(outputs, **IMPATIENT)
     first = execute(config)
     assert execute(config) == first
     assert "is already finished" in caplog.text
     assert epochs_trained(config) == 3
-    assert (store.only.status, store.only.tags["outcome"]) == ("FINISHED", "completed")
 
 
 @pytest.mark.parametrize("epochs", [3, 2])
@@ -83,10 +87,7 @@ def test_run_gone_on_with_stops_at_the_same_epoch_with_the_same_weights(
 
 def test_run_killed_after_the_epoch_it_stops_at_trains_no_other(outputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = small_config(outputs, **IMPATIENT)
-    with monkeypatch.context() as patch:
-        patch.setattr(attempt, "draw_learning_curve", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-        with pytest.raises(KeyboardInterrupt):
-            execute(config)
+    interrupted_at_its_end(config, monkeypatch)
     assert len(rows(config)) == 3
     result = execute(config)
     assert (result.outcome, epochs_trained(config)) == ("completed", 3)

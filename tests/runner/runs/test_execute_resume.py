@@ -11,17 +11,24 @@ import pytest
 
 from cnn_core import SGD, Adam, Optimizer, Sequential
 from experiments.config.schema import Config
-from experiments.runs.history import History
 from experiments.runs import attempt
 from experiments.runs.execute import execute
+from experiments.runs.history import History
 from experiments.runs.identity import identity
 from experiments.training.build import build_model, build_optimizer
 from experiments.training.checkpoint import load_checkpoint, save_checkpoint
 from experiments.training.loop import EpochResult, Place, train
 from tests.runner.configs import adam, adamw, cnn_bn, cosine, one_cycle, residual_net, rmsprop, small_config, step
-from tests.runner.runs.folders import Stop, digest_of, epochs_trained, folder_of, interrupted, rows, without_times
-
-pytestmark = pytest.mark.usefixtures("store", "picture")
+from tests.runner.runs.folders import (
+    Stop,
+    digest_of,
+    epochs_trained,
+    folder_of,
+    interrupted,
+    interrupted_at_its_end,
+    rows,
+    without_times,
+)
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "sgd": {},
@@ -129,10 +136,7 @@ def test_checkpoints_within_an_epoch_are_as_far_apart_as_asked_for(
 
 def test_run_stopped_after_its_last_epoch_is_only_finished(outputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = small_config(outputs)
-    with monkeypatch.context() as patch:
-        patch.setattr(attempt, "draw_learning_curve", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-        with pytest.raises(KeyboardInterrupt):
-            execute(config)
+    interrupted_at_its_end(config, monkeypatch)
     before = folder_of(config).history.read_bytes()
     assert execute(config).outcome == "completed"
     assert folder_of(config).history.read_bytes() == before

@@ -11,8 +11,6 @@ from tests.runner.configs import small_config
 from tests.runner.conftest import Command
 from tests.runner.runs.folders import digest_of
 
-pytestmark = pytest.mark.usefixtures("store", "without_pictures")
-
 
 def endless(path: Path) -> None:
     path.symlink_to("/dev/zero")
@@ -44,9 +42,19 @@ def test_what_a_run_writes_itself_is_replaced(
     assert not (folder / name).is_symlink()
 
 
+@pytest.mark.parametrize("instead", [os.mkfifo, endless])
+def test_history_of_a_finished_run_is_replaced(
+    instead: Callable[[Path], None], folder: Path, train_command: Command, words: list[str]
+) -> None:
+    (folder / "history.jsonl").unlink()
+    instead(folder / "history.jsonl")
+    answer = train_command(*words)
+    assert answer.code == 0, answer.err
+    assert len((folder / "history.jsonl").read_text().splitlines()) == 2
+
+
 @pytest.mark.parametrize("instead", [os.mkfifo, endless, Path.mkdir])
-@pytest.mark.parametrize("name", ["history.jsonl", "train.log"])
-@pytest.mark.parametrize("finished", [True, False])
+@pytest.mark.parametrize(("name", "finished"), [("history.jsonl", False), ("train.log", False), ("train.log", True)])
 def test_what_a_run_appends_to_is_named_in_a_line(
     name: str,
     finished: bool,

@@ -37,16 +37,17 @@ def test_run_with_a_damaged_marker_is_not_finished(content: str, tmp_path: Path)
     assert own.summary() is None
 
 
-def test_clearing_sets_results_aside_and_keeps_the_log_and_the_book(tmp_path: Path) -> None:
+def test_clearing_sets_results_aside_and_keeps_the_log_and_where_it_is_shown(tmp_path: Path) -> None:
     own = folder(tmp_path)
     own.path.mkdir(parents=True)
     pictures = (own.learning_curve, own.augmentation)
-    for path in (own.finished, own.history, own.checkpoint, own.weights, own.tracked, own.failure, *pictures, own.log):
+    shown = (own.path / "targets.json", own.path / "published.json")
+    results = (own.finished, own.history, own.checkpoint, own.weights)
+    for path in (*results, own.status, own.failure, *pictures, own.log, *shown):
         path.write_text("old")
     own.clear()
-    assert {path.name for path in own.path.iterdir()} == {"train.log", "tracked.json", "former"}
-    results = {"finished.json", "history.jsonl", "checkpoint.npz", "weights.npz"}
-    assert {path.name for path in own.former.iterdir()} == results
+    assert {path.name for path in own.path.iterdir()} == {"train.log", "targets.json", "published.json", "former"}
+    assert {path.name for path in own.former.iterdir()} == {path.name for path in results}
 
 
 def test_clearing_an_empty_folder_is_no_error(tmp_path: Path) -> None:

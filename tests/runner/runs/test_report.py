@@ -9,22 +9,32 @@ from experiments.config.schema import Config
 from experiments.runs.execute import RunResult
 from experiments.runs.folder import RunFolder
 from experiments.runs.report import closing_lines, open_command
+from experiments.tracking.targets import Published, add_target, new_target, write_published
 from tests.runner.configs import small_config
 
 FINAL = {"test/accuracy": 0.96875, "best/test_accuracy": 0.96875, "best/epoch": 3.0}
 
 
-def lines(config: Config, final: dict[str, float], run_id: str | None = "abc") -> list[str]:
+def lines(config: Config, final: dict[str, float], stopped: str | None = None) -> list[str]:
     folder = RunFolder(Path(config.outputs_dir), "0123456789ab")
-    return closing_lines(config, RunResult(folder, "completed", final, run_id)).splitlines()
+    return closing_lines(config, RunResult(folder, "completed", final, stopped)).splitlines()
 
 
 def test_accuracy_folder_and_next_step(tmp_path: Path) -> None:
     assert lines(small_config(tmp_path), FINAL) == [
         "test accuracy 96.88%",
-        f"run   {tmp_path}/runs/0123456789ab (MLflow run abc)",
+        f"run   {tmp_path}/runs/0123456789ab",
         f"open  python -m experiments.ui --outputs-dir {tmp_path}",
     ]
+
+
+def test_mlflow_run_that_shows_it_is_named(tmp_path: Path) -> None:
+    config = small_config(tmp_path)
+    folder = RunFolder(tmp_path, "0123456789ab").path
+    folder.mkdir(parents=True)
+    target = add_target(folder, new_target(config.tracking.uri, config.tracking.experiment, "name"))
+    write_published(folder, target.key, Published("abc", "1"))
+    assert lines(config, FINAL)[1] == f"run   {folder} (MLflow run abc)"
 
 
 def test_better_epoch_before_the_last_is_named(tmp_path: Path) -> None:
@@ -33,8 +43,7 @@ def test_better_epoch_before_the_last_is_named(tmp_path: Path) -> None:
 
 
 def test_run_that_stopped_early_says_after_which_epoch_and_why(tmp_path: Path) -> None:
-    result = RunResult(RunFolder(tmp_path, "0123456789ab"), "completed", FINAL, "abc", "after epoch 3 of 9: it waited")
-    assert closing_lines(small_config(tmp_path), result).splitlines()[:2] == [
+    assert lines(small_config(tmp_path), FINAL, "after epoch 3 of 9: it waited")[:2] == [
         "test accuracy 96.88%",
         "stopped early after epoch 3 of 9: it waited",
     ]
@@ -42,10 +51,6 @@ def test_run_that_stopped_early_says_after_which_epoch_and_why(tmp_path: Path) -
 
 def test_run_without_an_epoch_has_no_accuracy(tmp_path: Path) -> None:
     assert lines(small_config(tmp_path), {})[0] == "no epoch was finished"
-
-
-def test_run_that_no_store_shows_names_none(tmp_path: Path) -> None:
-    assert lines(small_config(tmp_path), FINAL, None)[1] == f"run   {tmp_path}/runs/0123456789ab"
 
 
 def test_command_that_opens_it_names_only_what_is_elsewhere(tmp_path: Path) -> None:

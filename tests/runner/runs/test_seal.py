@@ -17,8 +17,6 @@ from tests.runner.configs import small_config
 from tests.runner.markers import marker
 from tests.runner.runs.folders import Stop, epochs_trained, interrupted
 
-pytestmark = pytest.mark.usefixtures("store", "without_pictures")
-
 
 def finished(outputs: Path) -> RunResult:
     return execute(small_config(outputs))

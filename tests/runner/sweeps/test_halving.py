@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from experiments.config.schema import SweepConfig
 from experiments.config.validation import ConfigError
-from experiments.runs.history import History
 from experiments.runs import attempt
 from experiments.runs.execute import execute
 from experiments.runs.folder import RunFolder
+from experiments.runs.history import History
 from experiments.sweeps.folder import SweepFolder
 from experiments.sweeps.grid import Cell
 from experiments.sweeps.halving import better_part, rungs, settings_per_rung
