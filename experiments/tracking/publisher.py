@@ -21,6 +21,7 @@ from experiments.tracking.uri import is_server
 
 _log = logging.getLogger(__name__)
 
+_LINES = 3  # of what was refused: the others have the same reason
 _CONNECTIONS = 8  # to a server at a time; a request may take long
 _WATCHED = ("targets.json", "status.json", "history.jsonl", "finished.json", "rerun.json", "train.log", "sweep.json",
             "published.json")  # fmt: skip
@@ -48,6 +49,8 @@ class Pass:
         """What a person should know of it."""
         errors = [self.unreachable, *self.refused.values()]
         said = list(dict.fromkeys(str(error) for error in errors if error is not None))
+        if len(said) > _LINES:
+            said[_LINES:] = [f"and {len(said) - _LINES} more like these"]
         if self.closed:
             are = "1 run was" if len(self.closed) == 1 else f"{len(self.closed)} runs were"
             said.append(f"{are} RUNNING in MLflow without a process; now KILLED, and the same command goes on")

@@ -50,7 +50,7 @@ class Reconciler:
         self._store, self._outputs_dir = store, outputs_dir
         self._observed: dict[str, _Observed] = {}
         self._experiments: dict[str, str] = {}
-        self.sent: dict[Path, int] = {}  # epochs, by folder that something was sent of
+        self.sent: dict[Path, int] = {}  # epochs, by folder that anything was sent of
         self._asks_all, self._all = asks_all, dict[str, list[StoredRun]]()
         self._following: dict[Path, FileLock] = {}
         self._uncertain: set[str] = set()  # keys whose creation was not answered
@@ -232,6 +232,7 @@ class Reconciler:
             return
         if not run.deleted:
             write_artifact(self._store.uri, run.artifacts, path)
+            self.sent.setdefault(folder, 0)
         write_published(folder, target.key, replace(shown, files={**shown.files, path.name: changed_ns}))
 
 
