@@ -98,12 +98,15 @@ class Reconciler:
         if not target.current:
             self._close(target)
             return view
+        was_observed = target.key in self._observed
         try:
             observed = self._find_or_create(target, view)
             if not observed.run.deleted:
                 self._make_equal(folder, target, observed, view)
-        except BaseException:
+        except BaseException as error:
             self._observed.pop(target.key, None)
+            if was_observed and isinstance(error, StoreRefusesError):  # somebody may have deleted it since
+                return self._publish(folder, target)
             raise
         shown, digest = published(folder).get(target.key) or _published(observed.run), view.digest()
         if view.status != "RUNNING":
