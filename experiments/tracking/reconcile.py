@@ -169,12 +169,12 @@ class Reconciler:
         rows = view.metrics(observed.epochs)
         self.sent[folder] = len(view.rows) - observed.epochs
         self._store.log(run.run_id, params, tags, rows)
-        if run.status != view.status:
+        if run.status != view.status or (view.ended_ms is not None and run.ended_ms != view.ended_ms):
             self._store.set_status(run.run_id, view.status, view.ended_ms)
         if target.key in self._uncertain and view.status != "RUNNING":
             self._only(target)
         tags, params = {**run.tags, **view.tags}, {**run.params, **view.params}
-        observed.run = replace(run, tags=tags, params=params, status=view.status)
+        observed.run = replace(run, tags=tags, params=params, status=view.status, ended_ms=view.ended_ms)
         observed.epochs, observed.digest = len(view.rows), digest
 
     def _parent(self, target: Target, view: RunView) -> Mapping[str, str]:

@@ -45,6 +45,7 @@ class StoredRun:
     experiment_id: str = ""
     artifacts: str = ""  # where its files go
     deleted: bool = False
+    ended_ms: int | None = None
 
 
 class Store:
@@ -216,4 +217,5 @@ def _stored_run(run: Any) -> StoredRun:
         experiment_id=str(info.experiment_id),
         artifacts=str(info.artifact_uri),
         deleted=info.lifecycle_stage == "deleted",
+        ended_ms=int(info.end_time) if info.end_time else None,
     )
