@@ -22,7 +22,7 @@ from experiments.tracking.uri import is_server
 _log = logging.getLogger(__name__)
 
 _LINES = 3  # of what was refused: the others have the same reason
-_CONNECTIONS = 8  # to a server at a time; a request may take long
+_CONNECTIONS = 3  # to a server at a time; others ask it too
 _WATCHED = ("targets.json", "status.json", "history.jsonl", "finished.json", "rerun.json", "train.log", "sweep.json",
             "published.json")  # fmt: skip
 
@@ -87,6 +87,8 @@ class Publisher:
         looks = {folder: _look(folder) for folder in found if self._is_mine(folder)}
         changed = [folder for folder, look in looks.items() if self._looked_at.get(folder) != look]
         done = Pass()
+        with self._noted(done, self._outputs_dir):
+            self.reconciler.look_for(changed)
         for kind in (_is_run, _is_sweep):  # sweeps last: they link to their runs
             self._for_each(partial(self._publish_state, done, again), filter(kind, changed))
         ended = [folder for folder in changed if folder not in done.busy and not is_held(folder)]

@@ -3,7 +3,7 @@
 Cut off anywhere, the same call again converges: what was shown already is asked of the store, never remembered as true.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +12,7 @@ from threading import Lock
 from filelock import FileLock, Timeout
 
 from experiments.errors import UserError
+from experiments.runs.status import read_status
 from experiments.tracking.artifacts import write_artifact
 from experiments.tracking.client import ArtifactError, StoreRefusesError, TrackerError
 from experiments.tracking.outbox import is_held
@@ -51,7 +52,8 @@ class Reconciler:
         self._observed: dict[str, _Observed] = {}
         self._experiments: dict[str, str] = {}
         self.sent: dict[Path, int] = {}  # epochs, by folder that anything was sent of
-        self._asks_all, self._all = asks_all, dict[str, list[StoredRun]]()
+        self._asks_all = asks_all
+        self._looked_for: dict[str, list[StoredRun]] = {}  # what is known of keys before they are needed
         self._following: dict[Path, FileLock] = {}
         self._uncertain: set[str] = set()  # keys whose creation was not answered
         self._lock = Lock()
@@ -59,8 +61,26 @@ class Reconciler:
     def forget(self) -> None:
         """Take nothing for granted any more: a store that failed may come back as another."""
         self._observed.clear()
-        self._all.clear()
+        self._looked_for.clear()
         self._experiments.clear()
+
+    def look_for(self, folders: Iterable[Path]) -> None:
+        """Ask for the runs of many folders at once that are not known yet.
+
+        Raises:
+            TrackerError: the store cannot be reached or refuses.
+        """
+        wanted: dict[str, dict[str, int]] = {}
+        for folder in folders:
+            known, status = published(folder), read_status(folder)
+            for target in targets(folder):
+                is_new = target.key not in known and target.key not in self._observed
+                if target.is_at(self._store.uri) and (self._asks_all or is_new):
+                    started_ms = status.started_ms if status is not None and not self._asks_all else 0
+                    wanted.setdefault(target.experiment, {})[target.key] = started_ms
+        for experiment, started_ms in wanted.items():
+            found = self._store.find(self._experiment(experiment), since_ms=min(started_ms.values()))
+            self._looked_for |= {key: [run for run in found if run.tags.get(RUN_KEY) == key] for key in started_ms}
 
     def publish(self, folder: Path, *, wait: bool = True) -> list[RunView]:
         """Make the store show all of a folder but its files; return what is to be shown there now.
@@ -127,12 +147,15 @@ class Reconciler:
         is_confirmed = known is not None and known.state == digest and view.status != "RUNNING"
         if is_confirmed and not self._asks_all:
             return replace(view, closed_by_us=False)
+        was_observed = target.key in self._observed
         try:
-            observed = self._find_or_create(target, view)
+            observed = self._find_or_create(folder, target, view)
             if not observed.run.deleted:
                 self._make_equal(folder, target, observed, view)
-        except BaseException:
+        except BaseException as error:
             self._observed.pop(target.key, None)
+            if was_observed and isinstance(error, StoreRefusesError):  # somebody may have deleted it since
+                return self._publish(folder, target)
             raise
         if view.status != "RUNNING":
             shown = published(folder).get(target.key) or _published(observed.run)
@@ -143,16 +166,16 @@ class Reconciler:
         """Leave no run RUNNING that another has replaced."""
         if known is None or known.state == _CLOSED:
             return
-        for run in self._found(target):
+        for run in self._found(folder, target):
             if run.status == "RUNNING" and not run.deleted:
                 self._store.log(run.run_id, {}, {"outcome": "interrupted"}, [])
                 self._store.set_status(run.run_id, "KILLED", None)
         write_published(folder, target.key, replace(known, state=_CLOSED))
 
-    def _find_or_create(self, target: Target, view: RunView) -> _Observed:
+    def _find_or_create(self, folder: Path, target: Target, view: RunView) -> _Observed:
         if target.key in self._observed:
             return self._observed[target.key]
-        run = self._only(target)
+        run = self._only(folder, target)
         if run is None:
             tags = {**view.tags, **self._parent(target, view)}
             experiment_id = self._experiment(target.experiment)
@@ -163,21 +186,19 @@ class Reconciler:
         observed = self._observed[target.key] = _Observed(run, 0)
         return observed
 
-    def _only(self, target: Target) -> StoredRun | None:
+    def _only(self, folder: Path, target: Target) -> StoredRun | None:
         """The run of this key; where an answer came late there are two, and one is deleted."""
-        found = self._found(target)
+        found = self._found(folder, target)
         there = [run for run in found if not run.deleted]
         for other in there[1:]:
             self._store.delete(other.run_id)
         return next(iter([*there, *found]), None)
 
-    def _found(self, target: Target) -> list[StoredRun]:
-        experiment_id = self._experiment(target.experiment)
-        if not self._asks_all:
-            return self._store.find(experiment_id, target.key)
-        if experiment_id not in self._all:
-            self._all[experiment_id] = self._store.find(experiment_id)
-        return [run for run in self._all[experiment_id] if run.tags.get(RUN_KEY) == target.key]
+    def _found(self, folder: Path, target: Target) -> list[StoredRun]:
+        found = self._looked_for.pop(target.key, None)
+        if found is None or (not found and target.key in published(folder)):  # another publisher has been here
+            return self._store.find(self._experiment(target.experiment), target.key)
+        return found
 
     def _make_equal(self, folder: Path, target: Target, observed: _Observed, view: RunView) -> None:
         digest, run = view.digest(), observed.run
@@ -195,12 +216,12 @@ class Reconciler:
         rows = view.metrics(observed.epochs)
         self.sent[folder] = len(view.rows) - observed.epochs
         self._store.log(run.run_id, params, tags, rows)
-        if run.status != view.status:
+        if run.status != view.status or (view.ended_ms is not None and run.ended_ms != view.ended_ms):
             self._store.set_status(run.run_id, view.status, view.ended_ms)
         if target.key in self._uncertain and view.status != "RUNNING":
-            self._only(target)
+            self._only(folder, target)
         tags, params = {**run.tags, **view.tags}, {**run.params, **view.params}
-        observed.run = replace(run, tags=tags, params=params, status=view.status)
+        observed.run = replace(run, tags=tags, params=params, status=view.status, ended_ms=view.ended_ms)
         observed.epochs, observed.digest = len(view.rows), digest
 
     def _parent(self, target: Target, view: RunView) -> Mapping[str, str]:
@@ -227,7 +248,7 @@ class Reconciler:
         if shown is None or shown.files.get(path.name) == changed_ns:
             return
         observed = self._observed.get(target.key)
-        run = observed.run if observed is not None else self._only(target)
+        run = observed.run if observed is not None else self._only(folder, target)
         if run is None:
             return
         if not run.deleted:

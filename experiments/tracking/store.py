@@ -45,6 +45,7 @@ class StoredRun:
     experiment_id: str = ""
     artifacts: str = ""  # where its files go
     deleted: bool = False
+    ended_ms: int | None = None
 
 
 class Store:
@@ -93,11 +94,11 @@ class Store:
             for run in _paged(lambda **page: self.client.search_runs(ids, condition, **page)):
                 yield _stored_run(run)
 
-    def find(self, experiment_id: str, key: str | None = None) -> list[StoredRun]:
-        """The runs with this `run.key`, or with any, deleted ones included, by id."""
+    def find(self, experiment_id: str, key: str | None = None, *, since_ms: int = 0) -> list[StoredRun]:
+        """The runs with this `run.key`, or with any, started at this time or later, deleted ones included, by id."""
         everything, condition = (
             mlflow().entities.ViewType.ALL,
-            f"tags.`{RUN_KEY}` " + (f"= '{key}'" if key else "!= ''"),
+            f"tags.`{RUN_KEY}` " + (f"= '{key}'" if key else f"!= '' AND attributes.start_time >= {since_ms}"),
         )
         with translated(self.uri):
             found = _paged(lambda **page: self.client.search_runs([experiment_id], condition, everything, **page))
@@ -220,4 +221,5 @@ def _stored_run(run: Any) -> StoredRun:
         experiment_id=str(info.experiment_id),
         artifacts=str(info.artifact_uri),
         deleted=info.lifecycle_stage == "deleted",
+        ended_ms=int(info.end_time) if info.end_time else None,
     )

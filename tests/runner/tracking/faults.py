@@ -1,0 +1,82 @@
+"""What goes wrong between a publisher and its store: MLflow's client, one of whose calls comes to a bad end."""
+
+from collections.abc import Callable
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from experiments.tracking.client import Client, mlflow
+from experiments.tracking.publisher import Publisher
+from experiments.tracking.reconcile import Reconciler
+from experiments.tracking.store import Store
+
+
+class Killed(BaseException):
+    """The publisher's process is gone."""
+
+
+class Fault(Enum):
+    """What becomes of a call."""
+
+    FAILS = "is not made"
+    REFUSED = "is refused"
+    LOST = "is made, and its answer lost"
+    LATE = "is made after the next search; its answer is lost"
+    KILLS = "is not made: the process is killed"
+    KILLS_AFTER = "is made, then the process is killed"
+
+
+class FaultyClient:
+    """MLflow's client; notes the names of all calls."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._at, self._fault = 0, Fault.FAILS
+        self._late: list[Callable[[], Any]] = []
+        self.calls: list[str] = []
+
+    def expect(self, at: int, fault: Fault) -> None:
+        """Have the n-th call from here on go wrong."""
+        self._at, self._fault = len(self.calls) + at, fault
+
+    def settle(self) -> None:
+        """Let what is late come, and nothing go wrong any more."""
+        self._at = 0
+        while self._late:
+            self._late.pop()()
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._client, name)
+        return (lambda *words, **more: self._call(name, lambda: method(*words, **more))) if callable(method) else method
+
+    def _call(self, name: str, call: Callable[[], Any]) -> Any:
+        self.calls.append(name)
+        if len(self.calls) == self._at:
+            return self._go_wrong(name, call)
+        answer = call()
+        if name == "search_runs":
+            while self._late:
+                self._late.pop()()
+        return answer
+
+    def _go_wrong(self, name: str, call: Callable[[], Any]) -> None:
+        exception = mlflow().exceptions.MlflowException
+        if self._fault in (Fault.LOST, Fault.KILLS_AFTER) or (self._fault is Fault.LATE and name != "create_run"):
+            call()
+        elif self._fault is Fault.LATE:
+            self._late.append(call)
+        elif self._fault is Fault.REFUSED:
+            raise exception("not this one", error_code=mlflow().protos.databricks_pb2.INVALID_PARAMETER_VALUE)
+        if self._fault in (Fault.KILLS, Fault.KILLS_AFTER):
+            raise Killed
+        raise exception("out of order")
+
+
+def faulty_publisher(uri: str, outputs: Path) -> tuple[Publisher, FaultyClient]:
+    """A publisher as in a process of its own, and what it talks to the store with."""
+    store = Store(uri)
+    client = FaultyClient(store.client)
+    store.client = client  # type: ignore[assignment]  # the same calls
+    publisher = Publisher(uri, outputs)
+    publisher.reconciler = Reconciler(store, outputs)
+    return publisher, client
