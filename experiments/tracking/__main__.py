@@ -13,8 +13,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from experiments.tracking.client import mlflow
+from experiments.tracking.outbox import all_folders
 from experiments.tracking.process import NOTHING_LOST
 from experiments.tracking.publisher import Pass, Publisher
+from experiments.tracking.store import Store
 from experiments.tracking.uri import public
 
 _PAUSE = 0.1  # seconds between two looks at the outbox
@@ -30,8 +32,11 @@ def main() -> None:
     if not (line := sys.stdin.readline()):  # there was nothing to train
         return
     asked = json.loads(line)
-    publisher = Publisher(asked["uri"], Path(asked["outputs_dir"]), _tell)
+    outputs_dir, is_new = Path(asked["outputs_dir"]), Store(asked["uri"]).is_missing()
+    publisher = Publisher(asked["uri"], outputs_dir, _tell, asks_all=is_new)
     said, closed = set[str](), set[Path]()
+    if is_new:  # it was deleted, or has not been there yet
+        publisher.publish(all_folders(outputs_dir))
     _follow(publisher, said, closed)
     if not sys.stdin.readline():  # the parent was killed: its workers are about to end too
         _wait_for_workers(publisher)

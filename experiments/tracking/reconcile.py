@@ -78,9 +78,9 @@ class Reconciler:
                 if target.is_at(self._store.uri) and (self._asks_all or is_new):
                     started_ms = status.started_ms if status is not None and not self._asks_all else 0
                     wanted.setdefault(target.experiment, {})[target.key] = started_ms
-        for experiment, started_ms in wanted.items():
-            found = self._store.find(self._experiment(experiment), since_ms=min(started_ms.values()))
-            self._looked_for |= {key: [run for run in found if run.tags.get(RUN_KEY) == key] for key in started_ms}
+        for experiment, since_ms in wanted.items():
+            found = self._store.find(self._experiment(experiment), since_ms=min(since_ms.values()))
+            self._looked_for |= {key: [run for run in found if run.tags.get(RUN_KEY) == key] for key in since_ms}
 
     def publish(self, folder: Path, *, wait: bool = True) -> list[RunView]:
         """Make the store show all of a folder but its files; return what is to be shown there now.

@@ -96,10 +96,8 @@ class Store:
 
     def find(self, experiment_id: str, key: str | None = None, *, since_ms: int = 0) -> list[StoredRun]:
         """The runs with this `run.key`, or with any, started at this time or later, deleted ones included, by id."""
-        everything, condition = (
-            mlflow().entities.ViewType.ALL,
-            f"tags.`{RUN_KEY}` " + (f"= '{key}'" if key else f"!= '' AND attributes.start_time >= {since_ms}"),
-        )
+        everything = mlflow().entities.ViewType.ALL
+        condition = f"tags.`{RUN_KEY}` " + (f"= '{key}'" if key else f"!= '' AND attributes.start_time >= {since_ms}")
         with translated(self.uri):
             found = _paged(lambda **page: self.client.search_runs([experiment_id], condition, everything, **page))
             return sorted(map(_stored_run, found), key=lambda run: run.run_id)
