@@ -115,13 +115,16 @@ class Reconciler:
 
     def _close(self, target: Target) -> None:
         """Leave no run RUNNING that another has replaced."""
-        if target.key in self._observed:
+        observed = self._observed.get(target.key)
+        if observed is not None and observed.run.status != "RUNNING":
             return
-        for run in self._found(target):
-            if run.status == "RUNNING" and not run.deleted:
-                self._store.log(run.run_id, {}, {"outcome": "interrupted"}, [])
-                self._store.set_status(run.run_id, "KILLED", None)
-            self._observed[target.key] = _Observed(run, 0)
+        run = self._only(target)
+        if run is None:
+            return
+        if run.status == "RUNNING" and not run.deleted:
+            self._store.log(run.run_id, {}, {"outcome": "interrupted"}, [])
+            self._store.set_status(run.run_id, "KILLED", None)
+        self._observed[target.key] = _Observed(replace(run, status="KILLED"), 0)
 
     def _find_or_create(self, target: Target, view: RunView) -> _Observed:
         if target.key in self._observed:
@@ -130,17 +133,19 @@ class Reconciler:
         if run is None:
             tags = {**view.tags, **self._parent(target, view)}
             experiment_id = self._experiment(target.experiment)
-            self._uncertain.add(target.key)
-            run = self._store.create(experiment_id, target.name, tags, view.started_ms)
+            try:
+                run = self._store.create(experiment_id, target.name, tags, view.started_ms)
+            except TrackerError:
+                self._uncertain.add(target.key)
+                raise
             run = replace(run, tags=tags)
-            self._uncertain.discard(target.key)
         observed = self._observed[target.key] = _Observed(run, 0)
         return observed
 
-    def _only(self, target: Target) -> StoredRun | None:
-        """The run of this key; where an answer came late there are two, and one is deleted."""
-        found = self._found(target)
-        there = [run for run in found if not run.deleted]
+    def _only(self, target: Target, kept: str = "") -> StoredRun | None:
+        """The run of this key, the one with the id `kept` if it is given; others, created late, are deleted."""
+        found = self._store.find(self._experiment(target.experiment), target.key) if kept else self._found(target)
+        there = sorted((run for run in found if not run.deleted), key=lambda run: run.run_id != kept)
         for other in there[1:]:
             self._store.delete(other.run_id)
         return next(iter([*there, *found]), None)
@@ -172,7 +177,8 @@ class Reconciler:
         if run.status != view.status or (view.ended_ms is not None and run.ended_ms != view.ended_ms):
             self._store.set_status(run.run_id, view.status, view.ended_ms)
         if target.key in self._uncertain and view.status != "RUNNING":
-            self._only(target)
+            self._only(target, run.run_id)
+            self._uncertain.discard(target.key)
         tags, params = {**run.tags, **view.tags}, {**run.params, **view.params}
         observed.run = replace(run, tags=tags, params=params, status=view.status, ended_ms=view.ended_ms)
         observed.epochs, observed.digest = len(view.rows), digest
