@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from experiments.errors import UserError
 from experiments.pictures.draw import draw
 from experiments.tracking.client import ArtifactError, StoreRefusesError, TrackerError
 from experiments.tracking.outbox import is_held, take_out, unpublished
@@ -85,11 +86,14 @@ class Publisher:
         self._publish_states(sweeps, done)
         ended = [folder for folder in changed if not is_held(folder)]
         for folder in ended:
-            draw(folder)
+            try:
+                draw(folder)
+            except (OSError, UserError) as error:
+                done.refused.setdefault(folder, StoreRefusesError(str(error)))
             self._on_progress()
         if done.unreachable is None:
             self._publish_files([folder for folder in ended if folder in done.shown], done)
-        for folder in ended:
+        for folder in done.shown.keys() & set(ended):
             take_out(folder, partial(self.reconciler.is_published, folder))
         if done.unreachable is None:
             self._looked_at |= {folder: _look(folder) for folder in changed if folder in ended} | {
@@ -133,6 +137,8 @@ class Publisher:
                 done.refused[folder] = error
             except TrackerError as error:
                 done.unreachable = error
+            except (OSError, UserError) as error:  # it has changed since
+                done.refused[folder] = StoreRefusesError(str(error))
             self._on_progress()
 
         self._for_each(one, folders)

@@ -91,7 +91,10 @@ class Reconciler:
 
     def is_published(self, folder: Path) -> bool:
         """Whether every store is known to show all of a folder that no process is at, its files included."""
-        return all(_is_shown(folder, target) for target in targets(folder) if target.current)
+        try:
+            return all(_is_shown(folder, target) for target in targets(folder) if target.current)
+        except (OSError, UserError):  # it cannot be read any more
+            return False
 
     def _publish(self, folder: Path, target: Target) -> RunView:
         view = run_view(folder, target, held=is_held(folder))
