@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from experiments.errors import UserError
 from experiments.pictures.draw import draw
 from experiments.tracking.client import ArtifactError, StoreRefusesError, TrackerError
 from experiments.tracking.outbox import is_held, take_out, unpublished
@@ -95,7 +96,7 @@ class Publisher:
         for folder in ended:
             self._draw(done, folder)
         self._for_each(partial(self._publish_files, done), [folder for folder in ended if folder in done.shown])
-        for folder in ended:
+        for folder in done.shown & set(ended):
             take_out(folder, partial(self.reconciler.is_published, folder))
         if done.unreachable is not None:
             self.reconciler.forget()
@@ -125,10 +126,7 @@ class Publisher:
 
     def _draw(self, done: Pass, folder: Path) -> None:
         with self._noted(done, folder):
-            try:
-                draw(folder)
-            except (OSError, ValueError) as error:  # the disk fails, or a file in the folder is damaged
-                raise StoreRefusesError(f"{folder}: cannot be drawn: {error}") from error
+            draw(folder)
 
     def _publish_files(self, done: Pass, folder: Path) -> None:
         if done.unreachable is None:
@@ -146,6 +144,8 @@ class Publisher:
             done.refused[folder] = error
         except TrackerError as error:
             done.unreachable = error
+        except (OSError, ValueError, UserError) as error:  # the disk fails, or a file of the folder is damaged
+            done.refused[folder] = StoreRefusesError(f"{folder}: {error}")
         self._on_progress()
 
     def _for_each(self, function: Callable[[Path], None], folders: Iterable[Path]) -> None:

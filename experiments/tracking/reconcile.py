@@ -136,7 +136,10 @@ class Reconciler:
 
     def is_published(self, folder: Path) -> bool:
         """Whether every store is known to show all of a folder that no process is at, its files included."""
-        return all(_is_shown(folder, target) for target in targets(folder) if target.current)
+        try:
+            return all(_is_shown(folder, target) for target in targets(folder) if target.current)
+        except (OSError, UserError):  # it cannot be read any more
+            return False
 
     def _publish(self, folder: Path, target: Target) -> RunView:
         view, known = run_view(folder, target, held=is_held(folder)), published(folder).get(target.key)
@@ -164,13 +167,19 @@ class Reconciler:
 
     def _close(self, folder: Path, target: Target, known: Published | None) -> None:
         """Leave no run RUNNING that another has replaced."""
-        if known is None or known.state == _CLOSED:
+        observed = self._observed.get(target.key)
+        is_over = observed is not None and observed.run.status != "RUNNING"
+        if is_over or (known is not None and known.state == _CLOSED):
             return
-        for run in self._found(folder, target):
-            if run.status == "RUNNING" and not run.deleted:
-                self._store.log(run.run_id, {}, {"outcome": "interrupted"}, [])
-                self._store.set_status(run.run_id, "KILLED", None)
-        write_published(folder, target.key, replace(known, state=_CLOSED))
+        run = self._only(folder, target)
+        if run is None:
+            return
+        if run.status == "RUNNING" and not run.deleted:
+            self._store.log(run.run_id, {}, {"outcome": "interrupted"}, [])
+            self._store.set_status(run.run_id, "KILLED", None)
+        self._observed[target.key] = _Observed(replace(run, status="KILLED"), 0)
+        if known is not None:
+            write_published(folder, target.key, replace(known, state=_CLOSED))
 
     def _find_or_create(self, folder: Path, target: Target, view: RunView) -> _Observed:
         if target.key in self._observed:
@@ -179,17 +188,20 @@ class Reconciler:
         if run is None:
             tags = {**view.tags, **self._parent(target, view)}
             experiment_id = self._experiment(target.experiment)
-            self._uncertain.add(target.key)
-            run = self._store.create(experiment_id, target.name, tags, view.started_ms)
+            try:
+                run = self._store.create(experiment_id, target.name, tags, view.started_ms)
+            except TrackerError:
+                self._uncertain.add(target.key)
+                raise
             run = replace(run, tags=tags)
-            self._uncertain.discard(target.key)
         observed = self._observed[target.key] = _Observed(run, 0)
         return observed
 
-    def _only(self, folder: Path, target: Target) -> StoredRun | None:
-        """The run of this key; where an answer came late there are two, and one is deleted."""
-        found = self._found(folder, target)
-        there = [run for run in found if not run.deleted]
+    def _only(self, folder: Path, target: Target, kept: str = "") -> StoredRun | None:
+        """The run of this key, the one with the id `kept` if it is given; others, created late, are deleted."""
+        find = self._store.find
+        found = find(self._experiment(target.experiment), target.key) if kept else self._found(folder, target)
+        there = sorted((run for run in found if not run.deleted), key=lambda run: run.run_id != kept)
         for other in there[1:]:
             self._store.delete(other.run_id)
         return next(iter([*there, *found]), None)
@@ -219,7 +231,8 @@ class Reconciler:
         if run.status != view.status or (view.ended_ms is not None and run.ended_ms != view.ended_ms):
             self._store.set_status(run.run_id, view.status, view.ended_ms)
         if target.key in self._uncertain and view.status != "RUNNING":
-            self._only(folder, target)
+            self._only(folder, target, run.run_id)
+            self._uncertain.discard(target.key)
         tags, params = {**run.tags, **view.tags}, {**run.params, **view.params}
         observed.run = replace(run, tags=tags, params=params, status=view.status, ended_ms=view.ended_ms)
         observed.epochs, observed.digest = len(view.rows), digest

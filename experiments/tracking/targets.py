@@ -104,7 +104,7 @@ def published(folder: Path) -> dict[str, Published]:
     """What is known to be shown, by key."""
     found = {}
     for key, content in (read_json(folder / _PUBLISHED) or {}).items():
-        if isinstance(content, dict) and is_run_id(content.get("run_id")):
+        if isinstance(content, dict) and is_run_id(content.get("run_id")) and "experiment_id" in content:
             noted = Published(**{part.name: content[part.name] for part in fields(Published) if part.name in content})
             if isinstance(noted.epochs, int) and isinstance(noted.files, dict):
                 found[key] = noted

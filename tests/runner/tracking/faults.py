@@ -31,17 +31,17 @@ class FaultyClient:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._at, self._fault = 0, Fault.FAILS
+        self._faults: dict[str, Fault] = {}  # by the call's name
         self._late: list[Callable[[], Any]] = []
         self.calls: list[str] = []
 
-    def expect(self, at: int, fault: Fault) -> None:
-        """Have the n-th call from here on go wrong."""
-        self._at, self._fault = len(self.calls) + at, fault
+    def expect(self, name: str, fault: Fault) -> None:
+        """Have the next call of this name go wrong; no other."""
+        self._faults = {name: fault}
 
     def settle(self) -> None:
         """Let what is late come, and nothing go wrong any more."""
-        self._at = 0
+        self._faults = {}
         while self._late:
             self._late.pop()()
 
@@ -51,25 +51,25 @@ class FaultyClient:
 
     def _call(self, name: str, call: Callable[[], Any]) -> Any:
         self.calls.append(name)
-        if len(self.calls) == self._at:
-            return self._go_wrong(name, call)
+        fault = self._faults.pop(name, None)
+        if fault is not None:
+            return self._go_wrong(name, call, fault)
         answer = call()
         if name == "search_runs":
             while self._late:
                 self._late.pop()()
         return answer
 
-    def _go_wrong(self, name: str, call: Callable[[], Any]) -> None:
-        exception = mlflow().exceptions.MlflowException
-        if self._fault in (Fault.LOST, Fault.KILLS_AFTER) or (self._fault is Fault.LATE and name != "create_run"):
-            call()
-        elif self._fault is Fault.LATE:
+    def _go_wrong(self, name: str, call: Callable[[], Any], fault: Fault) -> None:
+        if fault is Fault.LATE and name == "create_run":
             self._late.append(call)
-        elif self._fault is Fault.REFUSED:
-            raise exception("not this one", error_code=mlflow().protos.databricks_pb2.INVALID_PARAMETER_VALUE)
-        if self._fault in (Fault.KILLS, Fault.KILLS_AFTER):
+        elif fault in (Fault.LOST, Fault.LATE, Fault.KILLS_AFTER):
+            call()
+        if fault in (Fault.KILLS, Fault.KILLS_AFTER):
             raise Killed
-        raise exception("out of order")
+        exceptions, codes = mlflow().exceptions, mlflow().protos.databricks_pb2
+        code = codes.INVALID_PARAMETER_VALUE if fault is Fault.REFUSED else codes.INTERNAL_ERROR
+        raise exceptions.MlflowException("out of order", error_code=code)
 
 
 def faulty_publisher(uri: str, outputs: Path) -> tuple[Publisher, FaultyClient]:

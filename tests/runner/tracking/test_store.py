@@ -68,7 +68,9 @@ def test_whatever_is_logged_twice_is_there_once_however_much_it_is(
     for _ in range(2):
         store.log(run_id, texts, texts, rows)
     for key in "abc":
-        assert [(m.step, m.timestamp) for m in client.get_metric_history(run_id, key)] == [(e, e) for e in range(1, 501)]
+        assert [(m.step, m.timestamp) for m in client.get_metric_history(run_id, key)] == [
+            (e, e) for e in range(1, 501)
+        ]
     data = client.get_run(run_id).data
     assert data.params == texts
     assert texts.items() <= data.tags.items()
