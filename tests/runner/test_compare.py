@@ -8,8 +8,8 @@ from experiments.compare import histories, main, runs
 from experiments.errors import UserError
 from experiments.runs.folder import RunFolder
 from experiments.runs.history import History, Row
+from experiments.sweeps.cell import Cell
 from experiments.sweeps.folder import SweepFolder
-from experiments.sweeps.grid import Cell
 from experiments.sweeps.sweep import run_sweep, sweep_id
 from tests.runner.configs import small_config
 from tests.runner.doubles import Store

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-
 from experiments.recorders.tracker import Tracker
 
 

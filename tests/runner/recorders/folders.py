@@ -4,11 +4,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from experiments.recorders.tracked_run import SweepPart, TrackedRun
+from experiments.recorders.uploader import uploader
 from filelock import FileLock
 
 from experiments.runs.history import History, Row
-from experiments.recorders.tracked_run import SweepPart, TrackedRun
-from experiments.recorders.uploader import uploader
 
 IDENTITY, SWEEP = "0123456789ab", "ba9876543210"
 URI = "sqlite:////dev/null/mlflow.db"

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from experiments.recorders.book import Entry, entries, is_complete, run_ids, write_entry
 
 ENTRY = Entry("name", {"identity": "0"}, {"seed": "0"}, 1000, run_id="aa", uploaded={"config.yaml": 5}, ended_ms=7)

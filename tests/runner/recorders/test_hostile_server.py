@@ -10,13 +10,13 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
+from experiments.recorders import mlflow_client
+from experiments.recorders.tracker import Tracker
 
 from experiments.comparison.experiment_frames import epochs_by_run
-from experiments.recorders import mlflow_client
-from experiments.tracking.links import links
 from experiments.tracking.client import TrackerError, mlflow
+from experiments.tracking.links import links
 from experiments.tracking.store import Store
-from experiments.recorders.tracker import Tracker
 from tests.runner.recorders.hostile_server import API, FILES, HostileServer, endless, redirected, run, say
 
 RUN_ID = "ab" * 16

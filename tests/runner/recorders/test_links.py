@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from experiments.recorders.tracker import Tracker
+
 from experiments.tracking.links import links
 from experiments.tracking.store import Store
-from experiments.recorders.tracker import Tracker
 
 
 def test_links_lead_to_the_runs_and_to_the_latest_sweep(made: Tracker, store_uri: str) -> None:

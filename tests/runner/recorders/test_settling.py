@@ -6,14 +6,14 @@ from pathlib import Path
 from shutil import rmtree
 
 import pytest
-from filelock import FileLock
-
 from experiments.recorders.book import BOOK, entries
-from experiments.tracking.client import StoreRefusesError, TrackerError
 from experiments.recorders.pending import all_folders, note_run, noted_runs, pending, pending_folders
 from experiments.recorders.settling import settle, settle_pending, stores_missing
 from experiments.recorders.tracked_run import SweepPart
 from experiments.recorders.uploader import uploader
+from filelock import FileLock
+
+from experiments.tracking.client import StoreRefusesError, TrackerError
 from tests.runner.doubles import Store
 from tests.runner.recorders.folders import IDENTITY, SWEEP, URI, begun, ended, killed, run_folder, tracked
 

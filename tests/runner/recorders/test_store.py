@@ -6,12 +6,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from experiments.recorders.tracker import Tracker
 from sqlalchemy import Engine, text
 
 from experiments.runs.history import Row
 from experiments.tracking.client import TrackerError, mlflow
 from experiments.tracking.store import Store
-from experiments.recorders.tracker import Tracker
 
 
 def test_store_tells_of_runs_what_was_logged(made: Tracker, store_uri: str) -> None:

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from filelock import FileLock
-
 from experiments.recorders.book import BOOK, entries
-from experiments.runs.history import Row
 from experiments.recorders.pending import is_pending
 from experiments.recorders.tracked_run import SweepPart, TrackedRun
 from experiments.recorders.uploader import uploader
+from filelock import FileLock
+
+from experiments.runs.history import Row
 from tests.runner.doubles import Store
 from tests.runner.recorders.folders import ROWS, URI, begun, ended, killed, run_folder, tracked
 

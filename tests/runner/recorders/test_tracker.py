@@ -9,13 +9,13 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from experiments.recorders import mlflow_client
+from experiments.recorders.tracker import Tracker, tracker
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from experiments.recorders import mlflow_client
 from experiments.runs.history import Row
 from experiments.tracking.client import TrackerError, connect
-from experiments.recorders.tracker import Tracker, tracker
 
 NOWHERE = "http://user:secret@127.0.0.1:9"  # the port of a service that nobody runs any more
 ROWS = [Row(1, {"train/loss": 2.0, "test/accuracy": 0.5}, 1111, ""), Row(2, {"train/loss": 1.0}, 2222, "")]

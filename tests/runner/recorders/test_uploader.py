@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from experiments.recorders import uploader as module
-from experiments.tracking.client import StoreRefusesError
 from experiments.recorders.uploader import Uploader, uploader
+
+from experiments.tracking.client import StoreRefusesError
 from tests.runner.doubles import Store
 from tests.runner.recorders.folders import IDENTITY, SWEEP, URI, begun, ended, killed, run_folder, tracked
 

@@ -5,9 +5,9 @@ from typing import Any
 
 from experiments.config.schema import Config
 from experiments.files import write_json
-from experiments.runs.history import History, Row
 from experiments.runs.folder import RunFolder
-from experiments.sweeps.grid import Cell
+from experiments.runs.history import History, Row
+from experiments.sweeps.cell import Cell
 from tests.runner.configs import changed, small_config
 from tests.runner.markers import marker
 
