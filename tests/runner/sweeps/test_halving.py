@@ -167,6 +167,7 @@ def test_interrupted_halving_goes_on_to_the_same_decisions(outputs: Path, monkey
     assert [digests(cell) for cell in cells] == [digests(cell) for cell in undisturbed]
 
 
+@pytest.mark.usefixtures("publishing_here")  # else it is not repeated
 def test_forced_halving_repeats_each_epoch_once(outputs: Path) -> None:
     run_sweep(rates(outputs, 0.001, 0.01, 0.1, 0.2, **SETTINGS))
     cells = rates(outputs, 0.001, 0.01, 0.1, 0.2, force=True, **SETTINGS)
