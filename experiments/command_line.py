@@ -2,12 +2,14 @@
 
 import argparse
 import errno
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from shlex import join
 from typing import NoReturn
 
 from experiments.config.places import checkout
+from experiments.config.schema import Config
 from experiments.errors import UserError
 from experiments.files import NO_ROOM
 from experiments.interruption import INTERRUPTED, listening
@@ -66,9 +68,48 @@ def _address(text: str) -> str:
     return text
 
 
+def own_store(outputs_dir: Path) -> str:
+    """The store in an outputs folder, which is used where nobody chooses one."""
+    return f"sqlite:///{outputs_dir}/mlflow.db"
+
+
 def tracking_uri(arguments: argparse.Namespace) -> str:
-    """The store that was asked for, or the project's own."""
-    return absolute_uri(arguments.tracking_uri or f"sqlite:///{arguments.outputs_dir}/mlflow.db")
+    """The store that was asked for, or the project's own, with a line if MLflow's variable names another."""
+    if arguments.tracking_uri is not None:
+        return absolute_uri(arguments.tracking_uri)
+    uri = absolute_uri(own_store(arguments.outputs_dir))
+    say_which_store([uri], "--tracking-uri ")
+    return uri
+
+
+def say_which_store(uris: Sequence[str], option: str) -> None:
+    """Say which stores are used where nobody chose one and a user of MLflow would expect another.
+
+    Args:
+        uris: of the stores.
+        option: what chooses another.
+    """
+    expected = os.environ.get("MLFLOW_TRACKING_URI")
+    if expected and absolute_uri(expected) not in uris:
+        used = public(", ".join(uris))
+        remark = f"MLFLOW_TRACKING_URI is ignored, {used} is used; {option}$MLFLOW_TRACKING_URI chooses the other"
+        stderr.print(remark, style="yellow", markup=False, highlight=False)
+
+
+def say_if_default_store(config: Config) -> None:
+    """Say so if a run is tracked in the project's own store and MLflow's variable names another."""
+    if config.tracking.uri == own_store(Path(config.outputs_dir)):
+        say_which_store([config.tracking.uri], "tracking.uri=")
+
+
+def refuse_missing(outputs_dir: Path) -> None:
+    """Refuse an outputs folder that is not there, which may be another one mistyped.
+
+    Raises:
+        UserError: it is not there.
+    """
+    if not outputs_dir.is_dir():
+        raise UserError(f"--outputs-dir {outputs_dir}: there is no such folder; python -m experiments.train makes one")
 
 
 def ui_command(outputs_dir: Path, uri: str) -> str:
@@ -76,7 +117,7 @@ def ui_command(outputs_dir: Path, uri: str) -> str:
     words = ["python", "-m", "experiments.ui"]
     if outputs_dir != checkout() / "outputs":
         words += ["--outputs-dir", str(outputs_dir)]
-    if absolute_uri(uri) != f"sqlite:///{outputs_dir}/mlflow.db":
+    if absolute_uri(uri) != own_store(outputs_dir):
         words += ["--tracking-uri", public(uri)]
     return join(words)  # as a shell reads it: a folder's name may have spaces
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from experiments.command_line import carried_out, parser, tracking_uri
+from experiments.command_line import carried_out, own_store, parser, tracking_uri
 from experiments.comparison.comparison import compare
 from experiments.comparison.differences import difference_table, differences
 from experiments.comparison.experiment_frames import experiment_histories, experiment_runs
@@ -53,8 +53,13 @@ def main(words: list[str] | None = None) -> int:
             return
         folder = _sweep(chosen.outputs_dir, *chosen.words)
         comparison = compare(folder)
-        written = write_comparison(comparison)
         print_comparison(comparison)
+        try:
+            written = write_comparison(comparison)
+        except OSError as error:
+            raise UserError(
+                f"{folder.path}: {error.strerror}; page, CSV, JSON and pictures were not written"
+            ) from error
         stdout.print("\n".join(str(path) for path in written), markup=False, highlight=False)
 
     return carried_out(command)
@@ -113,7 +118,7 @@ def histories(
 
 
 def _store(outputs_dir: Path, uri: str | None) -> Store:
-    return Store(uri or f"sqlite:///{outputs_dir}/mlflow.db")
+    return Store(uri or own_store(outputs_dir))
 
 
 if __name__ == "__main__":

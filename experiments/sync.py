@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from experiments.command_line import carried_out, parser
+from experiments.command_line import carried_out, own_store, parser, refuse_missing, say_which_store
 from experiments.comparison.wording import counted
 from experiments.errors import UserError
 from experiments.terminal import stdout
@@ -39,16 +39,19 @@ def main(words: list[str] | None = None) -> int:
 
 
 def _sync(outputs_dir: Path, uri: str | None, *, everything: bool) -> None:
+    refuse_missing(outputs_dir)
     if uri is not None and everything:
         _show_here_too(outputs_dir, uri)
-    own, sent, failures = absolute_uri(f"sqlite:///{outputs_dir}/mlflow.db"), 0, []
-    for store in [absolute_uri(uri)] if uri is not None else _stores(outputs_dir):
+    own, sent, failures = absolute_uri(own_store(outputs_dir)), 0, []
+    stores = [absolute_uri(uri)] if uri is not None else _stores(outputs_dir)
+    if uri is None:
+        say_which_store(stores or [own], "--tracking-uri ")
+    for store in stores:
         if uri is None and store != own and Store(store).is_missing():
             failures.append(f"tracking.uri={public(store)}: there is no such database; --tracking-uri {own} --all "
                             "shows all its runs in that of this folder")  # fmt: skip
             continue
-        publisher = Publisher(store, outputs_dir)
-        publisher.reconciler.expect_all()
+        publisher = Publisher(store, outputs_dir, asks_all=True)
         done = publisher.publish(all_folders(outputs_dir))
         sent += _say_sent(publisher, done)
         failures += _failures(store, publisher, done)

@@ -11,16 +11,19 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
-from experiments.command_line import MISUSED, answered, carried_out, complain
+from experiments.command_line import MISUSED, answered, carried_out, complain, say_if_default_store
 from experiments.config.composition import register, typed_alone
 from experiments.config.explanation import explain, is_composition_error
 from experiments.config.foreign import refuse_what_would_be_carried_out
 from experiments.config.places import CONF
 from experiments.config.schema import Config
 from experiments.interruption import INTERRUPTED, listening
+from experiments.tracking.process import start_early
 
 PLUGINS = Path(__file__).resolve().parent / "plugins"
 _MULTIRUN = ("-m", "--multirun")
+_ONLY_ASKED = {"--help", "-h", "--hydra-help", "--version", "--cfg", "-c", "--info", "-i", "--shell-completion", "-sc",
+               "dry_run=true"}  # fmt: skip
 
 
 def main() -> int:
@@ -51,6 +54,7 @@ def _task(composed: DictConfig) -> None:
 
 
 def _run(config: Config) -> None:
+    say_if_default_store(config)
     # Only now what takes a second to import: --help and a refused configuration are answered at once.
     if config.dry_run:
         from experiments.sweeps.dry_run import print_plan, single  # noqa: PLC0415  # as below
@@ -63,4 +67,6 @@ def _run(config: Config) -> None:
 
 
 if __name__ == "__main__":
+    if not _ONLY_ASKED & set(sys.argv[1:]):
+        start_early()
     sys.exit(main())

@@ -153,15 +153,17 @@ def _refuse_taken(host: str, port: int) -> None:
 
 def _await(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
     begun = time.monotonic()
-    while time.monotonic() - begun < _PATIENCE:
-        if server.poll() is not None:
-            raise UserError(f"MLflow's server ended with exit code {server.returncode}; see {log}")
-        try:
-            requests.get(f"{address}/health", timeout=1).raise_for_status()
-        except requests.RequestException:
-            time.sleep(0.2)  # it is still starting
-        else:
-            return
+    with requests.Session() as session:
+        session.trust_env = False  # a proxy would look for the server on its own machine
+        while time.monotonic() - begun < _PATIENCE:
+            if server.poll() is not None:
+                raise UserError(f"MLflow's server ended with exit code {server.returncode}; see {log}")
+            try:
+                session.get(f"{address}/health", timeout=1).raise_for_status()
+            except requests.RequestException:
+                time.sleep(0.2)  # it is still starting
+            else:
+                return
     raise UserError(f"MLflow's server did not answer at {address} within {_PATIENCE:.0f} s; see {log}")
 
 

@@ -11,6 +11,7 @@ from experiments import untrusted
 from experiments.pictures.scale import Value
 from experiments.runs.folder import RunFolder
 from experiments.runs.history import History, Row, best
+from experiments.runs.numerics import Stage, recorded_stages
 
 _LONGEST = 300  # characters of an error
 
@@ -28,6 +29,7 @@ class ComparedRun:
         metrics: of the last epoch, with `best/test_accuracy` and `best/epoch`; empty where there is no epoch.
         error: why it failed, in a line.
         history: epoch by epoch.
+        stages: what its epochs were computed with; empty where that is not known.
     """
 
     identity: str
@@ -37,6 +39,7 @@ class ComparedRun:
     metrics: dict[str, float]
     error: str | None
     history: Sequence[Row]
+    stages: Sequence[Stage] = ()
 
     @property
     def completed(self) -> bool:
@@ -89,7 +92,8 @@ def read_run(planned: Mapping[str, Any], folder: RunFolder, given_up: Mapping[st
         else:
             outcome = "interrupted" if rows else "unfinished"
     values = {key: number(value) for key, value in planned["overrides"].items()}
-    return ComparedRun(planned["identity"], planned["name"], values, outcome, metrics, error, rows)
+    stages = recorded_stages(folder.environment) if rows else ()
+    return ComparedRun(planned["identity"], planned["name"], values, outcome, metrics, error, rows, stages)
 
 
 def _error(failure: Path) -> str:

@@ -4,6 +4,7 @@ import re
 
 from experiments.comparison.advice import advice
 from experiments.comparison.comparison import Comparison
+from experiments.comparison.mixed_environments import mixed_environments
 from experiments.comparison.table import TableContent, table_content
 from experiments.comparison.tracked_sweep import tracked_sweep
 from experiments.comparison.wording import outcomes_in_words
@@ -21,6 +22,8 @@ def description(comparison: Comparison) -> str:
     sentences = [said.result, said.runner_up, said.reason, f"{outcomes_in_words(comparison)}."]
     parts = [f"## {_escaped(said.headline)}", _escaped(" ".join(filter(None, sentences)))]
     parts.append(_markdown(table_content(comparison), len(comparison.runs)))
+    if remark := mixed_environments(comparison.runs).remark:
+        parts.append(_escaped(remark))
     if tracked is not None:
         link = f"[Compare these runs]({tracked.page})"
         if len(link) + sum(map(len, parts)) > _LONGEST:

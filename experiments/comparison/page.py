@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from experiments.command_line import ui_command
 from experiments.comparison.advice import advice
 from experiments.comparison.comparison import Comparison
+from experiments.comparison.mixed_environments import mixed_environments
 from experiments.comparison.table import table_content
 from experiments.comparison.tracked_sweep import tracked_sweep
 from experiments.comparison.wording import counted, outcomes_in_words, overrides
@@ -39,6 +40,7 @@ def as_html(comparison: Comparison, pictures: Mapping[str, Path]) -> str:
         context=_context(comparison),
         outcomes=outcomes_in_words(comparison),
         table=table_content(comparison),
+        remark=mixed_environments(comparison.runs).remark,
         pictures={what: b64encode(path.read_bytes()).decode() for what, path in pictures.items()},
         unsuccessful=[run for run in comparison.runs if not run.completed],
         epochs={run.identity: counted(run.epochs, "epoch") for run in comparison.runs},

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from experiments.comparison.compared_run import ComparedRun
 from experiments.comparison.comparison import Comparison
+from experiments.comparison.mixed_environments import MARK, mixed_environments
 from experiments.comparison.selection import TEST, VALIDATION
 from experiments.comparison.setting import Setting, deviation, mean
 from experiments.comparison.wording import percentage, written
@@ -59,7 +60,7 @@ def table_content(comparison: Comparison) -> TableContent:
     shows_epochs = len({run.epochs for run in comparison.runs}) > 1 and not averaged
     shows_outcome = not all(run.completed for run in comparison.runs)
     titles = [*columns, *["epochs"] * shows_epochs, *["outcome"] * shows_outcome, *["run"] * (not averaged)]
-    lines = []
+    lines, marked = [], mixed_environments(comparison.runs).marked
     for setting in settings:
         cells = [TableCell(written(setting.values[key]), setting.values[key]) for key in keys]
         if averaged:
@@ -73,6 +74,8 @@ def table_content(comparison: Comparison) -> TableContent:
             cells.append(TableCell(*[_outcomes(setting)] * 2))
         if not averaged:
             cells.append(TableCell(*[setting.runs[0].identity] * 2))
+        if any(run.identity in marked for run in setting.runs):
+            cells[0] = TableCell(f"{cells[0].text} {MARK}", cells[0].value)
         best = len(comparison.settings) > 1 and setting is comparison.best
         lines.append(TableLine(cells, best, bool(setting.completed)))
     return TableContent(titles, lines)

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from experiments.comparison.advice import advice
 from experiments.comparison.comparison import Comparison
+from experiments.comparison.mixed_environments import mixed_environments
 from experiments.comparison.table import TableContent, table_content
 from experiments.comparison.wording import outcomes_in_words, percentage
 from experiments.terminal import print_table, stdout
@@ -64,7 +65,7 @@ def _table(comparison: Comparison, content: TableContent, left_out: Set[str]) ->
 
 
 def notes(comparison: Comparison) -> list[str]:
-    """What stands below: what to take, why, the mean where only seeds vary, what came to nothing, and why."""
+    """What stands below: what to take, why, the mean where only seeds vary, mixed environments, what failed and why."""
     best, said = comparison.best, advice(comparison)
     lines = []
     if best is not None and len(comparison.settings) > 1:
@@ -73,6 +74,7 @@ def notes(comparison: Comparison) -> list[str]:
         metric = comparison.selection.metric
         average = percentage(best.mean(metric), best.deviation(metric))
         lines.append(f"mean ± standard deviation over {len(best.completed)} seeds: {average}")
+    lines.append(mixed_environments(comparison.runs).remark)
     if not all(run.completed for run in comparison.runs):
         lines.append(outcomes_in_words(comparison))
     failed = [run for run in comparison.runs if run.error]

@@ -236,6 +236,7 @@ class TrainerConfig:
     dtype: str
     threads: int | None
     checkpoint_minutes: float | None
+    keep_checkpoint: bool
     train_accuracy_images: int | None
     evaluation_batch_size: int
     patience: int | None

@@ -27,7 +27,7 @@ from experiments.runs.environment import record_environment
 from experiments.runs.epochs import Epochs
 from experiments.runs.folder import RunFolder
 from experiments.runs.history import Row, best
-from experiments.runs.lines import epoch_line, opening_line, same_command
+from experiments.runs.lines import checkpoint_is_missing, epoch_line, opening_line, same_command
 from experiments.runs.source import record_source
 from experiments.runs.status import read_status, write_status
 from experiments.terminal import progress
@@ -36,7 +36,7 @@ from experiments.training.arithmetic import arithmetic
 from experiments.training.augmentation import examples
 from experiments.training.batches import Batch
 from experiments.training.build import build_dataset, build_model, build_optimizer, build_plan
-from experiments.training.checkpoint import load_checkpoint, save_checkpoint, weights_digest
+from experiments.training.checkpoint import load_checkpoint, save_checkpoint, save_weights, weights_digest
 from experiments.training.early_stopping import stop_reason
 from experiments.training.loop import BEGINNING, DivergedError, EpochResult, Place, Plan, Watch, train
 
@@ -69,7 +69,8 @@ class Attempt:
         write_status(self._folder.path, "running")
         with self._closed_if_stopped():
             write_whole(self._folder.config, yaml.safe_dump(_shown(self._config), sort_keys=False))
-            record_environment(self._folder.environment, self._config, self.epochs())
+            kept = self.epochs() if self._folder.checkpoint.exists() else 0  # the others are computed again, here
+            record_environment(self._folder.environment, self._config, kept)
             record_source(self._folder)
             self._folder.failure.unlink(missing_ok=True)
             return self._train(pause_after)
@@ -96,7 +97,10 @@ class Attempt:
         if outcome == PAUSED:
             write_status(self._folder.path, PAUSED)
         else:
+            save_weights(self._folder.weights, model)
             self._folder.finish(result)
+            if not self._config.trainer.keep_checkpoint:
+                self._folder.remove_checkpoint()
         return result
 
     def _describe(self, dataset: Dataset, model: Module) -> dict[str, Any]:
@@ -122,6 +126,8 @@ class Attempt:
             place = load_checkpoint(path, model, optimizer, epochs=plan.epochs, steps=plan.steps(dataset))
             self._check_history(place, model)
         except FileNotFoundError:
+            if epochs := len(self._epochs.written):
+                _log.warning(checkpoint_is_missing(self._folder, epochs))
             return model, optimizer, BEGINNING
         except ValueError as error:
             _log.warning("%s\nThe run begins anew.", error)

@@ -51,12 +51,12 @@ def environment(config: Config) -> dict[str, Any]:
         `code.sha256`; and of all installed `packages` the versions.
     """
     with arithmetic(config):
-        blas = _blas()
+        blas = blas_facts()
     return {
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "numpy": np.__version__,
         "blas": blas,
-        "simd": _simd(),
+        "simd": simd_extensions(),
         "cpu": {"model": _cpu(), "cores": joblib.cpu_count()},
         "system": platform.platform(),
         "threads": thread_count(config),
@@ -65,7 +65,7 @@ def environment(config: Config) -> dict[str, Any]:
     }
 
 
-def _blas() -> dict[str, Any]:
+def blas_facts() -> dict[str, Any]:
     """NumPy's BLAS; in the same process there may be SciPy's as well, which no run computes with."""
     libraries = [library for library in threadpool_info() if library["user_api"] == "blas"]
     libraries.sort(key=lambda library: "numpy" not in library["filepath"])
@@ -77,7 +77,7 @@ def _may_decide(key: str) -> bool:
     return key not in ("threads", "cpu.cores") and not key.startswith(UNTIL)
 
 
-def _simd() -> str:
+def simd_extensions() -> str:
     """The vector instructions of NumPy's own loops: they decide how sums are rounded."""
     extensions = np.show_config(mode="dicts").get("SIMD Extensions", {})  # it leaves out what is empty
     return " ".join([*extensions.get("baseline", []), *extensions.get("found", [])])

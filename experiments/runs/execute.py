@@ -14,6 +14,7 @@ from experiments.runs.attempt import Attempt
 from experiments.runs.folder import RunFolder
 from experiments.runs.identity import identity
 from experiments.runs.log_file import log_file
+from experiments.runs.numerics import current_facts, otherwise, recorded_stages
 from experiments.tracking import outbox
 from experiments.tracking.targets import Target, add_target, new_target, replace_targets, shown_by, targets
 
@@ -39,6 +40,7 @@ class RunResult:
         stopped_early: after which epoch and why, if it was.
         epochs_before: how many of its epochs were there already.
         was_finished: whether there was nothing left to do.
+        computed_with: what a run that was finished was computed with, as far as that is not what this process has.
     """
 
     folder: RunFolder
@@ -47,6 +49,7 @@ class RunResult:
     stopped_early: str | None = None
     epochs_before: int = field(default=0, compare=False)  # the way to a result is no part of it
     was_finished: bool = field(default=False, compare=False)
+    computed_with: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -98,10 +101,13 @@ def execute(
         with log_file(folder.log):
             attempt = Attempt(config, folder, in_sweep=part is not None)
             epochs_before = attempt.epochs()
+            computed_with = ""
             if summary is None:
                 summary = attempt.train(pause_after)
             else:
-                _log.info("run %s is already finished; force=true repeats it", folder.identity)
+                computed_with = otherwise(recorded_stages(folder.environment), current_facts())
+                how = f", computed with {computed_with}" if computed_with else ""
+                _log.info("run %s is already finished%s; force=true repeats it", folder.identity, how)
             if rerun and not was_finished:  # else what there is was computed by another
                 rerun.conclude(folder)
     return RunResult(
@@ -111,6 +117,7 @@ def execute(
         stopped_early=summary["stopped_early"],
         epochs_before=epochs_before,
         was_finished=was_finished,
+        computed_with=computed_with,
     )
 
 

@@ -63,6 +63,11 @@ class RunFolder:
         return self.path / "checkpoint.npz"
 
     @property
+    def weights(self) -> Path:
+        """The final weights, of a finished run."""
+        return self.path / "weights.npz"
+
+    @property
     def log(self) -> Path:
         """What was said while it trained, with times."""
         return self.path / "train.log"
@@ -109,8 +114,11 @@ class RunFolder:
 
     @property
     def vouched_for(self) -> tuple[Path, ...]:
-        """What the marker vouches for: all that is needed to believe the result and to use it."""
-        return (self.config, self.environment, self.history, self.checkpoint)
+        """What the marker vouches for: a run that lacks one of these, or has another, is not finished.
+
+        Everything else may be deleted. The weights show by `weights.sha256` that they are those of the marker.
+        """
+        return (self.config, self.history)
 
     @property
     def shown(self) -> tuple[Path, ...]:
@@ -136,7 +144,8 @@ class RunFolder:
     def summary(self) -> dict[str, Any] | None:
         """What the marker says; None while the run is not finished, or if the marker is damaged."""
         marker = read_json(self.finished)
-        return marker if marker and is_whole(marker) and not is_broken(marker, self.vouched_for) else None
+        once = (self.environment, self.checkpoint)  # earlier versions vouched for these as well
+        return marker if marker and is_whole(marker) and not is_broken(marker, (*self.vouched_for, *once)) else None
 
     def finish(self, result: Mapping[str, Any]) -> None:
         """Write the marker."""
@@ -144,12 +153,21 @@ class RunFolder:
         rmtree(self.former, ignore_errors=True)
 
     def changed(self, summary: Mapping[str, Any]) -> list[str]:
-        """The names of the files that are no longer what they were when the run finished with this summary."""
+        """The names of the files that are missing or changed since the run finished with this summary."""
         return changed(summary, self.vouched_for)
+
+    def remove_checkpoint(self) -> None:
+        """Free the disk of a finished run: nothing resumes it. A checkpoint that cannot be removed harms nobody."""
+        with suppress(OSError):
+            self.checkpoint.unlink(missing_ok=True)
 
     def clear(self) -> None:
         """Make room for a repetition. What a finished run came to is set aside; the log goes on."""
-        results = (self.history, self.checkpoint)  # the marker is moved first: without it they are a run to go on with
+        results = (
+            self.history,
+            self.checkpoint,
+            self.weights,
+        )  # the marker is moved first: without it they are a run to go on with
         if self.finished.exists():
             rmtree(self.former, ignore_errors=True)
             self.former.mkdir()

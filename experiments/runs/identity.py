@@ -27,6 +27,7 @@ WITHOUT_EFFECT = frozenset(
         "data.root",  # files are accepted by their digest, wherever they lie
         "trainer.threads",  # blocks of work are cut by shape alone, see `cnn_core.parallel`
         "trainer.checkpoint_minutes",  # going on from a checkpoint is exact
+        "trainer.keep_checkpoint",
     }
 )
 

@@ -26,6 +26,13 @@ def epoch_line(result: EpochResult, epochs: int) -> str:
     )
 
 
+def checkpoint_is_missing(folder: RunFolder, epochs: int) -> str:
+    """Why a run with recorded epochs trains them again."""
+    recorded = "epoch is" if epochs == 1 else "epochs are"
+    name = folder.checkpoint.name
+    return f"run {folder.identity}: {epochs} {recorded} recorded, but {name} is missing; it trains again from the start"
+
+
 def same_command(config: Config) -> str:
     """Which command goes on with what was interrupted: with `force=true` it would begin again."""
     return "the same command without force=true" if config.force else "the same command"

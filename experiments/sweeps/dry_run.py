@@ -47,9 +47,13 @@ def _state(run: Progress) -> str:
     if run.outcome:
         accuracy = f", test {run.final['test/accuracy']:.2%}" if "test/accuracy" in run.final else ""
         return f"{run.outcome}{accuracy}; will be skipped"
-    if run.epochs:
-        return f"will go on after epoch {run.epochs} of {run.cell.config.trainer.epochs}"
-    return "will be repeated" if run.is_repeated else "new"
+    if run.is_repeated:
+        return "will be repeated" if run.cell.config.force else "will be trained again from the start"
+    if not run.epochs:
+        return "new"
+    if not run.is_resumable:
+        return f"paused after epoch {run.epochs}; if it goes on, it trains again from the start"
+    return f"will go on after epoch {run.epochs} of {run.cell.config.trainer.epochs}"
 
 
 def _duration(forecast: Forecast) -> str:

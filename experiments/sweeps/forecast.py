@@ -23,7 +23,8 @@ class Progress:
         seconds: that each of its epochs took, of those that are recorded.
         outcome: what its marker says, if it is finished.
         final: likewise, its final metrics.
-        is_repeated: whether it is begun again although there is something of it.
+        is_repeated: whether it trains from the start although there is something of it.
+        is_resumable: whether there is a checkpoint to go on from.
     """
 
     cell: Cell
@@ -31,6 +32,7 @@ class Progress:
     outcome: str | None
     final: Mapping[str, float]
     is_repeated: bool = False
+    is_resumable: bool = False
 
     @property
     def epochs(self) -> int:
@@ -39,21 +41,35 @@ class Progress:
 
     def epochs_left(self, last: int) -> int:
         """How many epochs there are to train up to this one."""
-        return 0 if self.outcome else max(0, min(last, self.cell.config.trainer.epochs) - self.epochs)
+        end = self.cell.config.trainer.epochs
+        if self.outcome or (self.epochs >= last and last < end):  # a run that has paused there is only read
+            return 0
+        return max(0, min(last, end) - (self.epochs if self.is_resumable else 0))
 
 
 def progress_of(cell: Cell) -> Progress:
     """Read how far a run is."""
     folder = RunFolder(Path(cell.config.outputs_dir), cell.identity)
-    marker = folder.summary() or {}
     seconds = [row.metrics.get("time/epoch_s", 0.0) for row in History(folder.history).rows()]
-    return Progress(cell, seconds, marker.get("outcome"), marker.get("final", {}))
+    marker = folder.summary()
+    changed = [] if marker is None else folder.changed(marker)
+    if marker is not None and not changed:
+        return Progress(cell, seconds, marker["outcome"], marker["final"])
+    resumable = folder.checkpoint.exists() and folder.history.name not in changed
+    starts_over = not resumable and bool(marker or seconds) and not _has_paused(cell, len(seconds))
+    return Progress(cell, seconds, None, {}, is_repeated=starts_over, is_resumable=resumable)
+
+
+def _has_paused(cell: Cell, epochs: int) -> bool:
+    """Whether successive halving compares the run by what is recorded of it: only if it goes on is it trained."""
+    end = cell.config.trainer.epochs
+    return rungs(end, cell.config.sweep)[0] <= min(epochs, end - 1)
 
 
 def _repeated(cell: Cell) -> Progress:
     """A run that is to be begun again, whatever there is of it."""
     known = progress_of(cell)
-    return Progress(cell, (), None, {}, is_repeated=bool(known.outcome or known.epochs))
+    return Progress(cell, (), None, {}, is_repeated=bool(known.outcome or known.epochs or known.is_repeated))
 
 
 class Forecast:
@@ -80,7 +96,7 @@ class Forecast:
     def counts(self) -> str:
         """Say how many runs there are, and how far they are."""
         finished = sum(run.outcome is not None for run in self.runs.values())
-        begun = sum(run.outcome is None and run.epochs > 0 for run in self.runs.values())
+        begun = sum(run.outcome is None and run.epochs > 0 and not run.is_repeated for run in self.runs.values())
         repeated = sum(run.is_repeated for run in self.runs.values())
         new = len(self.runs) - finished - begun - repeated
         parts = [(finished, "finished"), (begun, "begun"), (repeated, "to be repeated"), (new, "new")]

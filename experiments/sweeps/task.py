@@ -63,7 +63,8 @@ def _said(result: RunResult, seconds: float) -> str:
     if result.outcome == "diverged":
         came_to = ["diverged"]
     if result.was_finished:
-        return "  ".join([*came_to, "was finished"])
+        how = f" (with {result.computed_with})" if result.computed_with else ""
+        return "  ".join([*came_to, f"was finished{how}"])
     went_on = f", from epoch {result.epochs_before + 1}" if result.epochs_before else ""
     return "  ".join([*came_to, f"{seconds:.1f} s{went_on}"])
 

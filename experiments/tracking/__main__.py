@@ -25,16 +25,18 @@ _GRACE = 60.0  # seconds for processes to close their runs whose parent was kill
 def main() -> None:
     """Follow the outbox until standard input ends."""
     os.nice(10)  # training comes first; when it is over, nothing else wants the processor
-    asked = json.loads(sys.stdin.readline())
     mlflow()
     _tell()
+    if not (line := sys.stdin.readline()):  # there was nothing to train
+        return
+    asked = json.loads(line)
     publisher = Publisher(asked["uri"], Path(asked["outputs_dir"]), _tell)
     said, closed = set[str](), set[Path]()
     _follow(publisher, said, closed)
     if not sys.stdin.readline():  # the parent was killed: its workers are about to end too
         _wait_for_workers(publisher)
     done = publisher.publish(again=True)
-    done.closed |= closed - done.shown.keys()
+    done.closed |= closed - done.shown
     _say(done, said)
     if left := publisher.left():
         runs = "1 run is" if left == 1 else f"{left} runs are"
@@ -47,7 +49,7 @@ def _follow(publisher: Publisher, said: set[str], closed: set[Path]) -> None:
     while not _is_over(_RETRIES[min(failures, len(_RETRIES)) - 1] if failures else _PAUSE):
         done = publisher.publish()
         failures = failures + 1 if done.unreachable is not None else 0
-        closed -= done.shown.keys()
+        closed -= done.shown
         closed |= done.closed
         done.closed = set()
         _say(done, said)

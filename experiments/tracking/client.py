@@ -40,6 +40,9 @@ _ANSWER_SECONDS = 60.0
 _PART = 1 << 16  # bytes
 _READ, _SHOWN = 10_000, 400  # characters of an error
 _PATIENCE = 120.0  # seconds to wait for another process that makes the store ready
+_LOCK = 0x636E6E  # the number of PostgreSQL's lock that stands for this
+_MAX_LOCKED_MS = 5000  # to wait for another program that writes to a SQLite store
+_THIS_MACHINE = "localhost,127.0.0.1,127.0.0.0/8,::1"  # not every library knows 127.0.0.0/8
 
 SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # whoever asks tries again, and knows what may have been done twice
@@ -69,6 +72,8 @@ _NO_MLFLOW = re.compile(
     r"API request to endpoint (?:\S+ failed with error code (404|405|501) != 200"
     r"|was successful but the response body was not in a valid JSON format)"
 )
+# What MLflow and Alembic say of tables that another MLflow made.
+_SCHEMA = re.compile(r"found version (?!None)(\w+), but expected|Can't locate revision identified by '(\w+)'")
 # What MLflow calls its refusals.
 _REFUSALS = ("RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS", "INVALID_PARAMETER_VALUE", "INVALID_STATE",
              "PERMISSION_DENIED")  # fmt: skip
@@ -138,18 +143,34 @@ def mlflow() -> ModuleType:
 
 @cache
 def _imported() -> ModuleType:
+    from sqlalchemy import Engine, event  # noqa: PLC0415  # as slow as a part of MLflow
+
     for key, value in SETTINGS.items():
         os.environ.setdefault(key, value)
+    _bypass_proxies()
     module = import_module("mlflow")
     import_module("mlflow.entities")
     _bound_answers(import_module("mlflow.utils.request_utils"))
     # Nor a database: it would be tried again for minutes, with a page of warnings each time.
     import_module("mlflow.store.db.utils").MAX_RETRY_COUNT = 1  # type: ignore[attr-defined]
+    event.listen(Engine, "before_cursor_execute", _wait_less, retval=True)
     for chatty in ("mlflow", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # what it warns of becomes an error here
     logging.getLogger("mlflow.store.db").setLevel(logging.CRITICAL)  # it raises what it logs, with a traceback
     return module
+
+
+def _bypass_proxies() -> None:
+    """Let nothing that is asked of this machine go through a proxy, which would look for it on its own."""
+    known = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+    if known != "*":
+        os.environ["no_proxy"] = f"{known},{_THIS_MACHINE}" if known else _THIS_MACHINE
+
+
+def _wait_less(_connection: object, _cursor: object, statement: str, parameters: Any, *_: object) -> tuple[str, Any]:
+    """Wait less for a lock of SQLite's than the 20 s that MLflow asks for in each session."""
+    return re.sub(r"(?<=^PRAGMA busy_timeout = )\d+", str(_MAX_LOCKED_MS), statement), parameters
 
 
 def _bound_answers(requests_of_mlflow: ModuleType) -> None:
@@ -183,13 +204,21 @@ def _read_bounded(answer: Response, **_: object) -> None:
 
 @contextlib.contextmanager
 def one_at_a_time(uri: str) -> Iterator[None]:
-    """Let one process at a time make a SQLite store ready: two at once break a fresh one for good."""
-    path = sqlite_path(uri)
-    if path is None:
-        yield
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{path}.lock", timeout=_PATIENCE):
+    """Let one process at a time make a store ready, as MLflow does not; two at once break a fresh SQLite one."""
+    if path := sqlite_path(uri):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{path}.lock", timeout=_PATIENCE):
+            yield
+    elif uri.startswith("postgresql"):
+        engine = mlflow().store.db.utils.create_sqlalchemy_engine(uri)
+        try:
+            with engine.begin() as transaction:  # its end frees the lock, however it ends
+                transaction.exec_driver_sql(f"SET LOCAL lock_timeout = '{_PATIENCE:.0f}s'")
+                transaction.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+                yield
+        finally:
+            engine.dispose()
+    else:
         yield
 
 
@@ -223,10 +252,20 @@ def _reason(error: BaseException) -> str:
             return f"did not answer within {os.environ['MLFLOW_HTTP_REQUEST_TIMEOUT']} s"
         if isinstance(cause, ConnectionError | gaierror) and cause.strerror:
             return f"cannot be reached: {cause.strerror}"
+        if driver_error := getattr(cause, "orig", None):  # SQLAlchemy's own words come first, and help nobody
+            return in_a_line(driver_error)
         cause = cause.__cause__ or cause.__context__ or getattr(cause, "reason", None)
     if answer := _NO_MLFLOW.match(str(error)):
         return f"answers, but not as an MLflow server ({answer[1] or 200}); is the address right?"
+    if (schema := _SCHEMA.search(str(error))) and not _knows_schema(schema[1] or schema[2]):
+        installed = f"the {mlflow().__version__} that is installed"
+        return f"was made by a newer MLflow than {installed}; install a newer one, or use another store"
     return in_a_line(error)
+
+
+def _knows_schema(revision: str) -> bool:
+    """Whether the MLflow that is installed has made such tables itself, or can bring them up to date."""
+    return any(Path(mlflow().store.__file__).parent.glob(f"db_migrations/versions/{revision}_*.py"))
 
 
 def in_a_line(error: BaseException) -> str:

@@ -3,6 +3,7 @@
 It has a session of its own, so Ctrl-C does not reach it. Nothing here imports MLflow.
 """
 
+import atexit
 import json
 import logging
 import subprocess
@@ -26,6 +27,26 @@ NOTHING_LOST = "Nothing is lost: the next command that tracks there goes on, or 
 _LONGEST = 60.0  # seconds in all to wait for it when nothing else is left to do
 
 
+_started: list["subprocess.Popen[str]"] = []
+
+
+def start_early() -> None:
+    """Start it before it is known what for: MLflow's import takes longer than composing a configuration."""
+    _started.append(_start())
+    atexit.register(_end_unused)
+
+
+def _end_unused() -> None:
+    for process in _started:
+        process.kill()
+
+
+def _start() -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "experiments.tracking"]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, start_new_session=True, cwd=_ROOT, text=True)
+
+
 @contextmanager
 def publishing(uri: str, outputs_dir: Path) -> Iterator[None]:
     """Have MLflow show, from here on and a while after, what runs write in this context."""
@@ -45,10 +66,7 @@ class PublisherProcess:
 
     def _start(self) -> None:
         self._heard, self._is_ready = time.monotonic(), False
-        command = [sys.executable, "-m", "experiments.tracking"]
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, cwd=_ROOT, text=True
-        )
+        self._process = _started.pop() if _started else _start()
         self._reader = threading.Thread(target=self._listen, args=(self._process,), daemon=True)
         self._reader.start()
         asked = {"uri": self._uri, "outputs_dir": str(self._outputs_dir.absolute())}
@@ -56,10 +74,10 @@ class PublisherProcess:
 
     def finish(self) -> None:
         """Let it make a last pass, and wait as long as it gets anywhere; what is missing stays in the outbox."""
-        if not self._left():
+        if not (self._left() or self._is_ready):  # there is nothing that it would have to be imported for
             self._end()
             return
-        if self._process.poll() is not None:  # it was killed
+        if self._process.poll() is not None and self._left():  # it was killed
             self._start()
         self._send("done\n")
         with suppress(OSError):

@@ -4,8 +4,9 @@ Stopped at any moment it costs nothing: the next pass, in whichever process, goe
 """
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -13,14 +14,14 @@ from pathlib import Path
 from experiments.pictures.draw import draw
 from experiments.tracking.client import ArtifactError, StoreRefusesError, TrackerError
 from experiments.tracking.outbox import is_held, take_out, unpublished
-from experiments.tracking.reconcile import Reconciler
-from experiments.tracking.run_view import RunView
+from experiments.tracking.reconcile import BusyError, Reconciler
 from experiments.tracking.store import Store
 from experiments.tracking.targets import targets
 from experiments.tracking.uri import is_server
 
 _log = logging.getLogger(__name__)
 
+_LINES = 3  # of what was refused: the others have the same reason
 _CONNECTIONS = 8  # to a server at a time; a request may take long
 _WATCHED = ("targets.json", "status.json", "history.jsonl", "finished.json", "rerun.json", "train.log", "sweep.json",
             "published.json")  # fmt: skip
@@ -31,13 +32,15 @@ class Pass:
     """What came of one look at the outbox.
 
     Args:
-        shown: folders whose state the store shows now, with what it shows.
+        shown: folders whose state the store shows now.
+        busy: those that another process is publishing.
         refused: why the others are not shown, or not with all their files.
         unreachable: why the store could not be asked at all.
         closed: folders that were RUNNING though their process was gone.
     """
 
-    shown: dict[Path, list[RunView]] = field(default_factory=dict)
+    shown: set[Path] = field(default_factory=set)
+    busy: set[Path] = field(default_factory=set)
     refused: dict[Path, TrackerError] = field(default_factory=dict)
     unreachable: TrackerError | None = None
     closed: set[Path] = field(default_factory=set)
@@ -46,6 +49,8 @@ class Pass:
         """What a person should know of it."""
         errors = [self.unreachable, *self.refused.values()]
         said = list(dict.fromkeys(str(error) for error in errors if error is not None))
+        if len(said) > _LINES:
+            said[_LINES:] = [f"and {len(said) - _LINES} more like these"]
         if self.closed:
             are = "1 run was" if len(self.closed) == 1 else f"{len(self.closed)} runs were"
             said.append(f"{are} RUNNING in MLflow without a process; now KILLED, and the same command goes on")
@@ -59,11 +64,14 @@ class Publisher:
         uri: of the store.
         outputs_dir: whose outbox.
         on_progress: called whenever something was shown, drawn or uploaded.
+        asks_all: whether the store is asked for what it has confirmed before, too.
     """
 
-    def __init__(self, uri: str, outputs_dir: Path, on_progress: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, uri: str, outputs_dir: Path, on_progress: Callable[[], None] = lambda: None, *, asks_all: bool = False
+    ) -> None:
         self._uri, self._outputs_dir, self._on_progress = uri, outputs_dir, on_progress
-        self.reconciler = Reconciler(Store(uri), outputs_dir)
+        self.reconciler = Reconciler(Store(uri), outputs_dir, asks_all=asks_all)
         self._looked_at: dict[Path, object] = {}  # what a folder was like when nothing was left to be done
 
     def publish(self, folders: Iterable[Path] | None = None, *, again: bool = False) -> Pass:
@@ -71,32 +79,28 @@ class Publisher:
 
         Args:
             folders: which.
-            again: also those that were refused before and have not changed.
+            again: also those that were refused before and have not changed, or that another process is publishing.
         """
         if again:
             self._looked_at.clear()
-        found = [folder for folder in (unpublished(self._outputs_dir) if folders is None else folders)]
-        changed = {folder: _look(folder) for folder in found if self._is_mine(folder)}
-        changed = {folder: look for folder, look in changed.items() if self._looked_at.get(folder) != look}
+        found = unpublished(self._outputs_dir) if folders is None else folders
+        looks = {folder: _look(folder) for folder in found if self._is_mine(folder)}
+        changed = [folder for folder, look in looks.items() if self._looked_at.get(folder) != look]
         done = Pass()
-        runs = [folder for folder in changed if folder.parent.name != "sweeps"]
-        sweeps = [folder for folder in changed if folder.parent.name == "sweeps"]  # last: they link to their runs
-        self._publish_states(runs, done)
-        self._publish_states(sweeps, done)
-        ended = [folder for folder in changed if not is_held(folder)]
+        for kind in (_is_run, _is_sweep):  # sweeps last: they link to their runs
+            self._for_each(partial(self._publish_state, done, again), filter(kind, changed))
+        ended = [folder for folder in changed if folder not in done.busy and not is_held(folder)]
         for folder in ended:
-            draw(folder)
-            self._on_progress()
-        if done.unreachable is None:
-            self._publish_files([folder for folder in ended if folder in done.shown], done)
+            self._draw(done, folder)
+        self._for_each(partial(self._publish_files, done), [folder for folder in ended if folder in done.shown])
         for folder in ended:
             take_out(folder, partial(self.reconciler.is_published, folder))
-        if done.unreachable is None:
-            self._looked_at |= {folder: _look(folder) for folder in changed if folder in ended} | {
-                folder: look for folder, look in changed.items() if folder not in ended
-            }
-        else:
+        if done.unreachable is not None:
             self.reconciler.forget()
+            return done
+        for folder in changed:
+            if folder not in done.busy:
+                self._looked_at[folder] = _look(folder) if folder in ended else looks[folder]
         return done
 
     def left(self) -> int:
@@ -110,41 +114,54 @@ class Publisher:
     def _is_mine(self, folder: Path) -> bool:
         return any(target.is_at(self._uri) for target in targets(folder))
 
-    def _publish_states(self, folders: Sequence[Path], done: Pass) -> None:
-        def one(folder: Path) -> None:
-            if done.unreachable is not None:
-                return
-            try:
-                done.shown[folder] = self.reconciler.publish(folder)
-                done.closed |= {folder for view in done.shown[folder] if view.closed_by_us}
-            except StoreRefusesError as error:
-                done.refused[folder] = error
-            except TrackerError as error:
-                done.unreachable = error
-            self._on_progress()
+    def _publish_state(self, done: Pass, again: bool, folder: Path) -> None:
+        if done.unreachable is None:
+            with self._noted(done, folder):
+                views = self.reconciler.publish(folder, wait=again and not is_held(folder))
+                done.closed |= {folder for view in views if view.closed_by_us}
+                done.shown.add(folder)
 
-        self._for_each(one, folders)
-
-    def _publish_files(self, folders: Sequence[Path], done: Pass) -> None:
-        def one(folder: Path) -> None:
+    def _draw(self, done: Pass, folder: Path) -> None:
+        with self._noted(done, folder):
             try:
+                draw(folder)
+            except (OSError, ValueError) as error:  # the disk fails, or a file in the folder is damaged
+                raise StoreRefusesError(f"{folder}: cannot be drawn: {error}") from error
+
+    def _publish_files(self, done: Pass, folder: Path) -> None:
+        if done.unreachable is None:
+            with self._noted(done, folder):
                 self.reconciler.publish_files(folder)
-            except ArtifactError as error:
-                done.refused[folder] = error
-            except TrackerError as error:
-                done.unreachable = error
-            self._on_progress()
 
-        self._for_each(one, folders)
+    @contextmanager
+    def _noted(self, done: Pass, folder: Path) -> Iterator[None]:
+        """Note what goes wrong with a folder; only a store that cannot be reached keeps the others waiting."""
+        try:
+            yield
+        except BusyError:
+            done.busy.add(folder)
+        except (StoreRefusesError, ArtifactError) as error:
+            done.refused[folder] = error
+        except TrackerError as error:
+            done.unreachable = error
+        self._on_progress()
 
-    def _for_each(self, function: Callable[[Path], None], folders: Sequence[Path]) -> None:
+    def _for_each(self, function: Callable[[Path], None], folders: Iterable[Path]) -> None:
         """A server is asked for several at a time; a database takes one writer."""
-        if not is_server(self._uri) or len(folders) < 2:
+        if is_server(self._uri):
+            with ThreadPoolExecutor(_CONNECTIONS) as pool:
+                list(pool.map(function, folders))
+        else:
             for folder in folders:
                 function(folder)
-            return
-        with ThreadPoolExecutor(_CONNECTIONS) as pool:
-            list(pool.map(function, folders))
+
+
+def _is_sweep(folder: Path) -> bool:
+    return folder.parent.name == "sweeps"
+
+
+def _is_run(folder: Path) -> bool:
+    return not _is_sweep(folder)
 
 
 def publish_outbox(uri: str, outputs_dir: Path) -> None:

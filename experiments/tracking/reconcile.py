@@ -3,7 +3,8 @@
 Cut off anywhere, the same call again converges: what was shown already is asked of the store, never remembered as true.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
@@ -14,11 +15,12 @@ from experiments.errors import UserError
 from experiments.tracking.artifacts import write_artifact
 from experiments.tracking.client import ArtifactError, StoreRefusesError, TrackerError
 from experiments.tracking.outbox import is_held
-from experiments.tracking.run_view import RunView, run_view, sweep_target
+from experiments.tracking.run_view import RunView, files, run_view, sweep_target
 from experiments.tracking.store import RUN_KEY, Store, StoredRun
 from experiments.tracking.targets import Published, Target, published, targets, write_published
 
 _PARENT = "mlflow.parentRunId"
+_CLOSED = "closed"  # the state of what another has replaced
 _PATIENCE = 10.0  # seconds to wait for another process that is publishing the same folder
 
 
@@ -31,40 +33,46 @@ class _Observed:
     digest: str = ""  # of the view that it shows all of, once it does
 
 
-class Reconciler:
-    """Publishes folders in one store; what it has observed saves requests until something fails."""
+class BusyError(StoreRefusesError):
+    """Another process is publishing the folder."""
 
-    def __init__(self, store: Store, outputs_dir: Path) -> None:
+
+class Reconciler:
+    """Publishes folders in one store; what it has observed saves requests until something fails.
+
+    Args:
+        store: where.
+        outputs_dir: whose folders.
+        asks_all: ask the store for everything once, also for what it has confirmed before: it may have been lost.
+    """
+
+    def __init__(self, store: Store, outputs_dir: Path, *, asks_all: bool = False) -> None:
         self._store, self._outputs_dir = store, outputs_dir
         self._observed: dict[str, _Observed] = {}
         self._experiments: dict[str, str] = {}
-        self.sent: dict[Path, int] = {}  # epochs, by folder that something was sent of
-        self._all: dict[str, list[StoredRun]] | None = None
+        self.sent: dict[Path, int] = {}  # epochs, by folder that anything was sent of
+        self._asks_all, self._all = asks_all, dict[str, list[StoredRun]]()
+        self._following: dict[Path, FileLock] = {}
         self._uncertain: set[str] = set()  # keys whose creation was not answered
         self._lock = Lock()
-
-    def expect_all(self) -> None:
-        """Ask an experiment once for all its runs, where most of them are about to be looked for."""
-        self._all = {}
 
     def forget(self) -> None:
         """Take nothing for granted any more: a store that failed may come back as another."""
         self._observed.clear()
-        self._all = None
+        self._all.clear()
         self._experiments.clear()
 
-    def publish(self, folder: Path) -> list[RunView]:
+    def publish(self, folder: Path, *, wait: bool = True) -> list[RunView]:
         """Make the store show all of a folder but its files; return what is to be shown there now.
 
         Raises:
-            TrackerError: the store cannot be reached or refuses, or another process is publishing the folder.
+            BusyError: another process is publishing it.
+            TrackerError: the store cannot be reached or refuses.
         """
         try:
-            with FileLock(folder / "publish.lock", timeout=_PATIENCE):
+            with self._at(folder, wait=wait):
                 here = [target for target in targets(folder) if target.is_at(self._store.uri)]
                 views = [self._publish(folder, target) for target in here]
-        except Timeout as error:
-            raise StoreRefusesError(f"{folder}: another process is publishing it") from error
         except (OSError, UserError) as error:
             if isinstance(error, TrackerError):
                 raise
@@ -78,10 +86,9 @@ class Reconciler:
             ArtifactError: some could not be stored; all others are.
         """
         failure: ArtifactError | None = None
-        for target in targets(folder):
-            if not (target.is_at(self._store.uri) and target.current):
-                continue
-            for path in run_view(folder, target, held=False).files:
+        with self._at(folder, wait=True):
+            here = [target for target in targets(folder) if target.is_at(self._store.uri) and target.current]
+            for target, path in ((target, path) for target in here for path in files(folder)):
                 try:
                     self._publish_file(folder, target, path)
                 except ArtifactError as error:
@@ -89,15 +96,37 @@ class Reconciler:
         if failure is not None:
             raise failure
 
+    @contextmanager
+    def _at(self, folder: Path, *, wait: bool) -> Iterator[None]:
+        """Keep other publishers from a folder; as long as a run is at work there, this one goes on following it."""
+        lock = self._following.pop(folder, None)
+        if lock is None:
+            lock = FileLock(folder / "publish.lock", thread_local=False)
+            try:
+                lock.acquire(timeout=_PATIENCE if wait else 0)
+            except Timeout as error:
+                raise BusyError(f"{folder}: another process is publishing it") from error
+        try:
+            yield
+        finally:
+            if is_held(folder):
+                self._following[folder] = lock
+            else:
+                lock.release()
+
     def is_published(self, folder: Path) -> bool:
         """Whether every store is known to show all of a folder that no process is at, its files included."""
         return all(_is_shown(folder, target) for target in targets(folder) if target.current)
 
     def _publish(self, folder: Path, target: Target) -> RunView:
-        view = run_view(folder, target, held=is_held(folder))
+        view, known = run_view(folder, target, held=is_held(folder)), published(folder).get(target.key)
         if not target.current:
-            self._close(target)
+            self._close(folder, target, known)
             return view
+        digest = view.digest()
+        is_confirmed = known is not None and known.state == digest and view.status != "RUNNING"
+        if is_confirmed and not self._asks_all:
+            return replace(view, closed_by_us=False)
         try:
             observed = self._find_or_create(target, view)
             if not observed.run.deleted:
@@ -105,20 +134,20 @@ class Reconciler:
         except BaseException:
             self._observed.pop(target.key, None)
             raise
-        shown, digest = published(folder).get(target.key) or _published(observed.run), view.digest()
         if view.status != "RUNNING":
+            shown = published(folder).get(target.key) or _published(observed.run)
             write_published(folder, target.key, replace(shown, state=digest))
-        return replace(view, closed_by_us=view.closed_by_us and shown.state != digest)
+        return replace(view, closed_by_us=view.closed_by_us and not is_confirmed)
 
-    def _close(self, target: Target) -> None:
+    def _close(self, folder: Path, target: Target, known: Published | None) -> None:
         """Leave no run RUNNING that another has replaced."""
-        if target.key in self._observed:
+        if known is None or known.state == _CLOSED:
             return
         for run in self._found(target):
             if run.status == "RUNNING" and not run.deleted:
                 self._store.log(run.run_id, {}, {"outcome": "interrupted"}, [])
                 self._store.set_status(run.run_id, "KILLED", None)
-            self._observed[target.key] = _Observed(run, 0)
+        write_published(folder, target.key, replace(known, state=_CLOSED))
 
     def _find_or_create(self, target: Target, view: RunView) -> _Observed:
         if target.key in self._observed:
@@ -144,7 +173,7 @@ class Reconciler:
 
     def _found(self, target: Target) -> list[StoredRun]:
         experiment_id = self._experiment(target.experiment)
-        if self._all is None:
+        if not self._asks_all:
             return self._store.find(experiment_id, target.key)
         if experiment_id not in self._all:
             self._all[experiment_id] = self._store.find(experiment_id)
@@ -156,7 +185,7 @@ class Reconciler:
             return
         known = published(folder).get(target.key)
         if known is not None and (known.run_id, known.state, run.status) == (run.run_id, digest, view.status):
-            observed.epochs, observed.digest = len(view.rows), digest
+            observed.epochs, observed.digest = len(view.rows), digest  # confirmed, and not lost since
             return
         if known is None or known.run_id != run.run_id or known.epochs < len(view.rows):
             files = known.files if known is not None and known.run_id == run.run_id else {}
@@ -180,9 +209,11 @@ class Reconciler:
         if parent is None or view.parent is None:
             return {}
         with self._lock:
-            if parent.key not in self._observed:
+            known = published(view.parent).get(parent.key)
+            if parent.key not in self._observed and (known is None or self._asks_all):
                 self.publish(view.parent)
-        return {_PARENT: self._observed[parent.key].run.run_id}
+                known = published(view.parent).get(parent.key)
+        return {_PARENT: known.run_id} if known is not None else {}
 
     def _experiment(self, name: str) -> str:
         if name not in self._experiments:
@@ -201,6 +232,7 @@ class Reconciler:
             return
         if not run.deleted:
             write_artifact(self._store.uri, run.artifacts, path)
+            self.sent.setdefault(folder, 0)
         write_published(folder, target.key, replace(shown, files={**shown.files, path.name: changed_ns}))
 
 
@@ -210,7 +242,6 @@ def _published(run: StoredRun) -> Published:
 
 def _is_shown(folder: Path, target: Target) -> bool:
     shown = published(folder).get(target.key)
-    view = run_view(folder, target, held=False)
-    if shown is None or shown.state != view.digest():
+    if shown is None or shown.state != run_view(folder, target, held=False).digest():
         return False
-    return all(shown.files.get(path.name) == path.stat().st_mtime_ns for path in view.files)
+    return all(shown.files.get(path.name) == path.stat().st_mtime_ns for path in files(folder))

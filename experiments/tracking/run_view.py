@@ -3,7 +3,7 @@
 Here an epoch of the history becomes metrics, the configuration params, and the state of the folder a status.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -39,7 +39,6 @@ class RunView:
         params: by name.
         rows: of the history: their metrics, step = epoch, with their own timestamps.
         final: metrics that are known at the end, shown beside the last row.
-        files: to be uploaded once it has ended.
         parent: the folder of its sweep, if it is a child of one.
         closed_by_us: whether it ended without saying so, because its process is gone.
     """
@@ -51,7 +50,6 @@ class RunView:
     params: Mapping[str, str]
     rows: Sequence[Row]
     final: Mapping[str, float]
-    files: Sequence[Path]
     parent: Path | None
     closed_by_us: bool = False
 
@@ -104,7 +102,6 @@ def _run_view(folder: RunFolder, target: Target, *, held: bool) -> RunView:
         params=_params(folder),
         rows=rows,
         final=final,
-        files=[] if run_status == "RUNNING" else list(_files(folder.shown)),
         parent=folder.outputs_dir / "sweeps" / target.sweep if target.sweep else None,
         closed_by_us=run_status == "KILLED" and (status is None or status.outcome == "running"),
     )
@@ -127,7 +124,6 @@ def _sweep_view(folder: SweepFolder, target: Target, *, held: bool) -> RunView:
         params={},
         rows=[],
         final={},
-        files=[] if run_status == "RUNNING" else list(_files(folder.shown)),
         parent=None,
         closed_by_us=run_status == "KILLED" and (status is None or status.outcome == "running"),
     )
@@ -191,9 +187,11 @@ def _description(folder: SweepFolder) -> dict[str, str]:
         return {}
 
 
-def _files(paths: Sequence[Path]) -> Iterator[Path]:
-    """Those that are there; a link leads to files that are none of the run's."""
-    return (path for path in paths if path.is_file() and not path.is_symlink())
+def files(folder: Path) -> list[Path]:
+    """What is uploaded of a folder that has ended; a link leads to files that are none of the run's."""
+    is_sweep = folder.parent.name == "sweeps"
+    shown = SweepFolder(folder.parent.parent, folder.name).shown if is_sweep else RunFolder.at(folder).shown
+    return [path for path in shown if path.is_file() and not path.is_symlink()]
 
 
 def sweep_target(sweep: Path, child: Target) -> Target | None:

@@ -1,4 +1,4 @@
-"""What is needed to go on from a place as if never stopped: weights, optimizer state, and the place."""
+"""A checkpoint, which is all that it takes to resume a run: weights, optimizer state, place. And the weights alone."""
 
 from hashlib import sha256
 from pathlib import Path
@@ -47,6 +47,34 @@ def load_checkpoint(path: Path, model: Module, optimizer: Optimizer, *, epochs: 
     if optimizer.steps != behind:
         raise ValueError(f"{path} cannot be: its optimizer has taken {optimizer.steps} steps, not {behind}")
     return place
+
+
+def save_weights(path: Path, model: Module) -> None:
+    """Write the weights and statistics, named as in `state_dict()`; a file of that name is replaced in one step."""
+    with undisturbed():
+        save_state(path, model.state_dict())
+
+
+def load_weights(path: Path, model: Module, *, digest: str | None = None) -> None:
+    """Load the weights and statistics of a file into a model of the same architecture.
+
+    Args:
+        path: of the file.
+        model: gets them.
+        digest: what `weights_digest` must say of them, as `finished.json` records it.
+
+    Raises:
+        ValueError: the file is damaged, belongs to another network, or holds other weights; what the model holds then
+            is of no use.
+        OSError: it cannot be read.
+    """
+    arrays = load_state(path, limit=_size(model.state_dict()))
+    try:
+        model.load_state_dict(arrays)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    if digest is not None and weights_digest(model) != digest:
+        raise ValueError(f"{path} has other weights than the run finished with (weights.sha256)")
 
 
 def weights_digest(model: Module) -> str:

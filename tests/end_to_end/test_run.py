@@ -125,9 +125,9 @@ def test_command_line_is_recorded(folder: Path, outputs: Path) -> None:
 def test_weights_tag_is_the_digest_of_the_final_weights(run: Run, folder: Path) -> None:
     names = ["conv1.weight", "conv1.bias", "fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias"]
     digest = hashlib.sha256()
-    with np.load(folder / "checkpoint.npz", allow_pickle=False) as arrays:
+    with np.load(folder / "weights.npz", allow_pickle=False) as arrays:
         for name in names:
-            value = arrays[f"model/{name}"]
+            value = arrays[name]
             digest.update(f"{name} <f4 {value.shape}\n".encode() + value.tobytes())
     assert run.data.tags["weights.sha256"] == digest.hexdigest()
 

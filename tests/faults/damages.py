@@ -16,7 +16,7 @@ from tests.faults.processes import Started, fork, until
 from tests.faults.trial import Trial, chance, without_repetitions
 
 KIND = "damage"
-FILES = ("checkpoint.npz", "history.jsonl", "config.yaml", "finished.json", "tracked.json", "environment.json")
+FILES = ("history.jsonl", "config.yaml", "tracked.json", "environment.json")
 _STOPPED_AFTER = 4  # epochs
 _LINES = 3  # that a refusal may have
 
@@ -33,7 +33,7 @@ def trial(seed: int, ground: Ground) -> Trial:
     draw = chance(KIND, seed)
     kind = ("cut off", "a bit turned over")[seed % 2]
     is_finished = seed // 2 % 2 == 0
-    files = [name for name in FILES if is_finished or name != "finished.json"]
+    files = [*FILES, "finished.json" if is_finished else "checkpoint.npz"]
     name = files[seed // 4 % len(files)]
     template = _template(ground, is_finished=is_finished)
     shutil.rmtree(template.outputs)

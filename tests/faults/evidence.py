@@ -89,8 +89,8 @@ def lost_in_folder(folder: Path, expected: Result) -> list[str]:
     wrong = {
         "finished.json has other weights": marker.get("weights.sha256") != expected.weights,
         "finished.json says another outcome": marker.get("outcome") != "completed",
-        "checkpoint.npz is damaged": digest is None,
-        "checkpoint.npz has other weights": digest not in (None, expected.weights),
+        "weights.npz is damaged": digest is None,
+        "weights.npz has other weights": digest not in (None, expected.weights),
         "history.jsonl has other weights": _digests(folder) != expected.weights_by_epoch,
         "history.jsonl has other metrics": _rows(folder) != _every_epoch(expected.metrics),
     }
@@ -205,15 +205,14 @@ def _digests(folder: Path) -> tuple[str, ...]:
 
 
 def _digest(folder: Path) -> str | None:
-    """SHA-256 over the weights in the checkpoint: each one's name, dtype, shape and bytes; None if it is damaged."""
+    """SHA-256 over the final weights: each one's name, dtype, shape and bytes; None if it is damaged."""
     digest = hashlib.sha256()
     try:
-        with np.load(folder / "checkpoint.npz", allow_pickle=False) as arrays:
+        with np.load(folder / "weights.npz", allow_pickle=False) as arrays:
             for name in arrays.files:
-                value = arrays[name]  # all are read: what is behind the weights may be damaged as well
-                if name.startswith("model/"):
-                    digest.update(f"{name.removeprefix('model/')} {value.dtype.str} {value.shape}\n".encode())
-                    digest.update(value.tobytes())
+                value = arrays[name]
+                digest.update(f"{name} {value.dtype.str} {value.shape}\n".encode())
+                digest.update(value.tobytes())
     except (ValueError, OSError, zipfile.BadZipFile, zlib.error):
         return None
     return digest.hexdigest()

@@ -53,6 +53,7 @@ def small_config(outputs: Path, **changes: Any) -> Config:
             dtype="float32",
             threads=1,
             checkpoint_minutes=None,
+            keep_checkpoint=False,
             train_accuracy_images=None,
             evaluation_batch_size=7,
             patience=None,

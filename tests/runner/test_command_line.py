@@ -2,10 +2,12 @@
 
 import errno
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from experiments import compare, rerun, sync, ui
 from experiments.command_line import carried_out, complain, parser, tracking_uri, ui_command
 from experiments.errors import UserError
 from experiments.files import named, write_whole
@@ -52,6 +54,42 @@ def test_outputs_and_store_can_be_elsewhere(tmp_path: Path, monkeypatch: pytest.
     assert tracking_uri(chosen) == f"sqlite:///{tmp_path}/here/mlflow.db"
     chosen = parser("name", "does", "example").parse_args(["--tracking-uri", "sqlite:///my.db"])
     assert tracking_uri(chosen) == f"sqlite:///{tmp_path}/my.db"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected", "is_said"),
+    [
+        ([], "http://user:secret@host:5000", True),
+        ([], "", False),
+        ([], "sqlite:///{}/outputs/../outputs/mlflow.db", False),
+        (["--tracking-uri", "http://other"], "http://host:5000", False),
+    ],
+)
+def test_store_is_named_where_mlflows_own_variable_names_another(
+    words: list[str],
+    expected: str,
+    is_said: bool,
+    outputs: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", expected.format(outputs.parent))
+    tracking_uri(parser("name", "does", "example").parse_args(["--outputs-dir", str(outputs), *words]))
+    ignored = f"MLFLOW_TRACKING_URI is ignored, sqlite:///{outputs}/mlflow.db is used"
+    line = f"{ignored}; --tracking-uri $MLFLOW_TRACKING_URI chooses the other\n"
+    assert capsys.readouterr() == ("", line if is_said else "")
+
+
+@pytest.mark.parametrize("command", [sync.main, compare.main, ui.main, lambda words: rerun.main([*words, "3f9a"])])
+def test_outputs_folder_that_is_not_there_is_named_and_not_made(
+    command: Callable[[list[str]], int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(["--outputs-dir", f"{tmp_path}/typo"]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert f"{tmp_path}/typo" in err
+    assert len(err.splitlines()) == 1
+    assert not (tmp_path / "typo").exists()
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from experiments.runs.history import History, Row
 from experiments.sweeps.cell import Cell
 from experiments.sweeps.folder import SweepFolder
 from experiments.sweeps.sweep import run_sweep, sweep_id
+from tests.end_to_end.disks import mounted
 from tests.runner.configs import small_config
 from tests.runner.doubles import Store
 
@@ -20,14 +21,19 @@ Answer = tuple[int, str, str]
 pytestmark = pytest.mark.usefixtures("without_pictures")
 
 
+def swept(outputs: Path) -> SweepFolder:
+    cells = [Cell(f"seed={seed}", {"seed": str(seed)}, small_config(outputs, seed=seed)) for seed in (0, 1)]
+    run_sweep(cells)
+    return SweepFolder(outputs, sweep_id(cells))
+
+
 @pytest.fixture
 def sweep(outputs: Path, store: Store, capsys: pytest.CaptureFixture[str]) -> SweepFolder:
     """A sweep of two seeds, as `train -m` leaves it."""
-    cells = [Cell(f"seed={seed}", {"seed": str(seed)}, small_config(outputs, seed=seed)) for seed in (0, 1)]
-    run_sweep(cells)
+    folder = swept(outputs)
     capsys.readouterr()
     assert store.runs
-    return SweepFolder(outputs, sweep_id(cells))
+    return folder
 
 
 def answer(capsys: pytest.CaptureFixture[str], *words: str) -> Answer:
@@ -49,6 +55,19 @@ def test_pictures_and_csv_are_made_anew(sweep: SweepFolder, outputs: Path, capsy
     sweep.table.unlink()
     answer(capsys, "--outputs-dir", str(outputs), sweep.sweep_id[:5])
     assert sweep.table.read_text() == before
+
+
+@pytest.mark.usefixtures("store")
+def test_table_is_shown_where_nothing_can_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with mounted(tmp_path / "disk", "size=8m") as disk:
+        folder = swept(disk.path / "outputs")
+        disk.remount("ro")
+        capsys.readouterr()
+        code, out, err = answer(capsys, "--outputs-dir", str(folder.outputs_dir))
+        assert code == 1
+        assert f"sweep {folder.sweep_id}" in out
+        assert all(run["identity"] in out for run in folder.runs())
+        assert err == f"{folder.path}: Read-only file system; page, CSV, JSON and pictures were not written\n"
 
 
 def test_sweep_is_found_by_its_run_in_mlflow(

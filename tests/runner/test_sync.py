@@ -53,6 +53,7 @@ def test_nothing_missing_at_a_named_store_is_said_of_that_store(
 
 
 def test_folder_without_runs_misses_nothing(outputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    outputs.mkdir()
     assert called(outputs) == 0
     assert "nothing is missing" in capsys.readouterr().out
 
@@ -136,6 +137,7 @@ def test_run_that_another_process_shows_meanwhile_is_not_shown_again(
         return set()
 
     monkeypatch.setattr(StoreOnTheWhole, "run_ids", asked_before)
+    outputs.mkdir()
     assert called(outputs, "--tracking-uri", URI) == 0
     assert store.only.status == "FINISHED"
 
@@ -158,6 +160,18 @@ def test_all_runs_are_shown_in_another_store_when_asked(
     sweep, run = list(store.runs.values())[2:]
     assert run.parent == sweep.run_id
     assert run.values("train/loss") == [(1, 1.0), (2, 0.5)]
+
+
+def test_stores_are_named_where_mlflows_own_variable_names_another(
+    outputs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://another")
+    outputs.mkdir()
+    said = "MLFLOW_TRACKING_URI is ignored, {} is used; --tracking-uri $MLFLOW_TRACKING_URI chooses the other\n"
+    assert called(outputs) == 0
+    assert capsys.readouterr().err == said.format(f"sqlite:///{outputs}/mlflow.db")
+    assert called(outputs, "--tracking-uri", URI) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_moved_folder_is_no_reason_to_make_the_old_one_again(

@@ -55,6 +55,17 @@ def test_result_goes_to_stdout_and_progress_to_stderr(
     assert [line[:9] for line in lines[-2:]] == ["epoch 1/2", "epoch 2/2"]
 
 
+@pytest.mark.parametrize("more", [[], ["-m", "seed=0,1"]])
+def test_store_is_named_where_mlflows_own_variable_names_another(
+    more: list[str], train_command: Command, words: list[str], outputs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://user:secret@host:5000")
+    ignored = f"MLFLOW_TRACKING_URI is ignored, sqlite:///{outputs}/mlflow.db is used"
+    said = train_command(*words, *more, "dry_run=true").err
+    assert said.splitlines()[0] == f"{ignored}; tracking.uri=$MLFLOW_TRACKING_URI chooses the other"
+    assert "MLFLOW" not in train_command(*words, *more, "dry_run=true", "tracking.uri=http://other").err
+
+
 def test_validation_part_is_counted_and_shown(train_command: Command, words: list[str], store: Store) -> None:
     _, _, err = train_command(*words, "data.validation_fraction=0.25")
     assert "18 images to train on, 6 to validate, 12 to test" in err

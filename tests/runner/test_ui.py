@@ -152,6 +152,30 @@ def test_server_that_never_answers_is_ended(
     assert "did not answer at http://127.0.0.1:" in capsys.readouterr().err
 
 
+def test_own_server_is_not_asked_through_a_proxy(
+    outputs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    port = free_port()
+    answering = f"""
+import http.server
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+http.server.HTTPServer(("127.0.0.1", {port}), Handler).handle_request()
+"""
+    server(monkeypatch, answering)
+    monkeypatch.setattr(ui, "_PATIENCE", 60.0)
+    assert ui.main(["--port", str(port), "--outputs-dir", str(outputs)]) == 1  # it answers once, and ends
+    out, err = capsys.readouterr()
+    assert out == f"experiment cnn\n  http://127.0.0.1:{port}/{PAGES['experiment cnn']}\n"
+    assert "MLflow's server ended with exit code 0" in err
+
+
 def listens(host: str) -> dict[str, str]:
     """How the server is told to listen: its options by name."""
     command = list(ui._command(host, 5001))

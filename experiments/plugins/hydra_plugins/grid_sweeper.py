@@ -11,6 +11,7 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
+from experiments.command_line import say_if_default_store
 from experiments.config.schema import SweepConfig
 from experiments.config.validation import ConfigError
 
@@ -48,7 +49,9 @@ class GridSweeper(Sweeper):
         for key, value in (("zip", settings.zip), ("exclude", settings.exclude)):
             if not isinstance(value, list):  # OmegaConf does not check what stands behind ${…}
                 raise ConfigError(f"sweep.{key}={value}: must be a list")
-        run_sweep(cells(overrides, Composer(self._compose, self._is_group), settings.zip, settings.exclude))
+        planned = cells(overrides, Composer(self._compose, self._is_group), settings.zip, settings.exclude)
+        say_if_default_store(planned[0].config)
+        run_sweep(planned)
 
     def _compose(self, words: list[str]) -> DictConfig:
         return self._loader.load_sweep_config(self._config, words)

@@ -21,6 +21,7 @@ class Made(NamedTuple):
     outcome: str = "completed"
     validation: Sequence[float] | None = None
     losses: Sequence[float] | None = None
+    environment: dict[str, Any] | None = None
     failure: str = "Traceback (most recent call last):\n  File\na.b.SomeError: it broke\n"
 
 
@@ -81,6 +82,8 @@ def _leave(folder: RunFolder, run: Made) -> None:
             best = max(rows, key=lambda row: row.metrics["test/accuracy"])
             final = {"best/test_accuracy": best.metrics["test/accuracy"], "best/epoch": best.epoch, **rows[-1].metrics}
         _write(folder.finished, {**marker(run.outcome), "final": final})
+    if run.environment is not None:
+        _write(folder.environment, run.environment)
     if run.outcome == "failed":
         folder.failure.write_text(run.failure, encoding="utf-8")
 

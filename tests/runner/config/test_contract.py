@@ -40,6 +40,7 @@ DEFAULTS: dict[str, Any] = {
     "trainer.epochs": 5,
     "trainer.dtype": "float32",
     "trainer.checkpoint_minutes": 10.0,
+    "trainer.keep_checkpoint": False,
     "trainer.patience": None,
     "augmentation.name": "none",
     "trainer.label_smoothing": 0.0,

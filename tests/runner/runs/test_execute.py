@@ -20,7 +20,7 @@ from experiments.lock import held
 from experiments.runs import attempt
 from experiments.runs.execute import SweepPart, execute
 from experiments.training.build import build_model
-from experiments.training.checkpoint import weights_digest
+from experiments.training.checkpoint import load_weights, weights_digest
 from tests.runner.configs import adam, cnn_bn, small_config
 from tests.runner.runs.folders import (
     MULTIPLY_ADDS,
@@ -41,7 +41,8 @@ from tests.runner.runs.folders import (
 def test_folder_holds_the_promised_files(outputs: Path) -> None:
     result = execute(small_config(outputs))
     names = {path.name for path in result.folder.path.iterdir()}
-    assert names >= {"config.yaml", "environment.json", "summary.txt", "history.jsonl", "checkpoint.npz", "train.log"}
+    promised = {"config.yaml", "environment.json", "summary.txt", "history.jsonl", "weights.npz", "train.log"}
+    assert names >= promised
     assert not [name for name in names if "draft" in name]
 
 
@@ -100,7 +101,7 @@ def test_everything_stands_before_the_marker_is_written(outputs: Path, monkeypat
     monkeypatch.setattr("experiments.runs.folder.write_json", spy)
     result = execute(small_config(outputs))
     (names,) = seen
-    assert names | {"finished.json"} == {file.name for file in result.folder.path.iterdir()}
+    assert names - {"checkpoint.npz"} | {"finished.json"} == {file.name for file in result.folder.path.iterdir()}
 
 
 def test_environment_is_recorded_also_of_a_run_that_fails(outputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,14 +140,13 @@ def test_validation_split_is_measured_too(outputs: Path) -> None:
     assert {"val/loss", "val/accuracy"} <= set(rows(config)[0]["metrics"])
 
 
-def test_digest_is_of_the_weights_in_the_checkpoint(outputs: Path) -> None:
+def test_digest_is_of_the_final_weights(outputs: Path) -> None:
     config = small_config(outputs)
     execute(config)
-    with np.load(folder_of(config).checkpoint) as arrays:
-        weights = {name.removeprefix("model/"): arrays[name] for name in arrays.files if name.startswith("model/")}
-        assert int(arrays["epoch"]) == 2
     model = build_model(config)
-    model.load_state_dict(weights)
+    with np.load(folder_of(config).weights) as arrays:
+        assert set(arrays.files) == set(model.state_dict())
+    load_weights(folder_of(config).weights, model, digest=digest_of(config))
     assert weights_digest(model) == digest_of(config) == rows(config)[-1]["weights_sha256"]
 
 
@@ -234,7 +234,7 @@ def test_result_that_is_being_repeated_is_kept_until_there_is_the_new_one(
     execute(config)
     shown_completely(config)
     folder = folder_of(config)
-    names = ("finished.json", "history.jsonl", "checkpoint.npz")
+    names = ("finished.json", "history.jsonl", "weights.npz")
     before = {name: (folder.path / name).read_bytes() for name in names}
     for epochs in (1, 0):  # the second begins where nothing is finished
         interrupted(forced, stop_after, epochs)
@@ -246,10 +246,11 @@ def test_result_that_is_being_repeated_is_kept_until_there_is_the_new_one(
     assert digest_of(config) == json.loads(before["finished.json"])["weights.sha256"]
 
 
-def test_run_whose_repetition_was_killed_before_it_began_is_finished_at_once(
-    outputs: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("keep_checkpoint", "trained"), [(True, 2), (False, 4)])
+def test_run_whose_repetition_was_killed_before_it_began_is_finished_by_the_next_command(
+    keep_checkpoint: bool, trained: int, outputs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = small_config(outputs)
+    config = small_config(outputs, trainer__keep_checkpoint=keep_checkpoint)
     first = execute(config)
     moved: list[str] = []
     replace = Path.replace
@@ -266,7 +267,7 @@ def test_run_whose_repetition_was_killed_before_it_began_is_finished_at_once(
             folder_of(config).clear()
     assert moved == ["finished.json"]
     assert execute(config) == first
-    assert epochs_trained(config) == 2
+    assert epochs_trained(config) == trained
 
 
 def test_key_without_effect_finds_the_same_run(outputs: Path) -> None:

@@ -85,7 +85,7 @@ def test_rows_stay_as_they_were_written(
     execute(config)
     assert lines(config)[: EPOCHS - 1] == before
     assert epochs_trained(config) - trained_before == (3 if checkpoint == "older" else 4)
-    assert len(warnings(caplog)) == (checkpoint == "damaged")
+    assert len(warnings(caplog)) == (checkpoint != "older")
     assert_ends_as_undisturbed(config, outputs)
     assert targets(folder_of(config).path) == [target]
 
@@ -154,7 +154,6 @@ def test_result_is_what_the_history_says_with_its_times(outputs: Path, stop_afte
     marker, last = folder_of(config).finished, rows(config)[-1]["metrics"]
     first = marker.read_bytes()
     marker.unlink()
-    folder_of(config).checkpoint.unlink()
     assert execute(config).final.items() >= last.items()
     assert marker.read_bytes() == first
 

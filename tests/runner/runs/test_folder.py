@@ -42,11 +42,12 @@ def test_clearing_sets_results_aside_and_keeps_the_log_and_where_it_is_shown(tmp
     own.path.mkdir(parents=True)
     pictures = (own.learning_curve, own.augmentation)
     shown = (own.path / "targets.json", own.path / "published.json")
-    for path in (own.finished, own.history, own.checkpoint, own.status, own.failure, *pictures, own.log, *shown):
+    results = (own.finished, own.history, own.checkpoint, own.weights)
+    for path in (*results, own.status, own.failure, *pictures, own.log, *shown):
         path.write_text("old")
     own.clear()
     assert {path.name for path in own.path.iterdir()} == {"train.log", "targets.json", "published.json", "former"}
-    assert {path.name for path in own.former.iterdir()} == {"finished.json", "history.jsonl", "checkpoint.npz"}
+    assert {path.name for path in own.former.iterdir()} == {path.name for path in results}
 
 
 def test_clearing_an_empty_folder_is_no_error(tmp_path: Path) -> None:

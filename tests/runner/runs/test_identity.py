@@ -19,6 +19,7 @@ SCHEMA = "experiments/config/schema.py"  # it says what a key means, such as the
 WHERE_AND_HOW = {"sweep", "dry_run", "outputs_dir", "force", "launcher", "tracking", "data.root"} | {
     "trainer.threads",
     "trainer.checkpoint_minutes",
+    "trainer.keep_checkpoint",
 }
 
 

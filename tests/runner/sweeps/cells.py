@@ -39,12 +39,13 @@ def rates_and_seeds(outputs: Path, values: tuple[float, ...], seeds: tuple[int, 
 
 
 def record(cell: Cell, *accuracies: float, part: str = "test", seconds: float = 1.0) -> None:
-    """Write the history of a run that had these accuracies."""
+    """Write the history of a run that had these accuracies, and something in the place of its checkpoint."""
     folder = RunFolder(Path(cell.config.outputs_dir), cell.identity)
     folder.path.mkdir(parents=True, exist_ok=True)
     for epoch, accuracy in enumerate(accuracies, start=1):
         metrics = {"test/accuracy": 0.5, f"{part}/accuracy": accuracy, "time/epoch_s": seconds}
         History(folder.history).append(Row(epoch, metrics, 0, ""))
+    folder.checkpoint.touch()
 
 
 def finish(cell: Cell, outcome: str = "completed", **final: float) -> None:

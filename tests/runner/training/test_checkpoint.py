@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cnn_core import SGD, Adam, AdamW, Optimizer, RMSprop, Sequential, load_state, save_state, simple_cnn
-from experiments.training.checkpoint import load_checkpoint, save_checkpoint, weights_digest
+from experiments.training.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights, weights_digest
 from experiments.training.loop import Place
 
 OTHERS: dict[str, type[Adam | RMSprop]] = {"adam": Adam, "adamw": AdamW, "rmsprop": RMSprop}
@@ -226,3 +226,48 @@ def test_digest_tells_every_bit_apart() -> None:
     value = model.parameters()[-1].value
     value[0] = np.nextafter(value[0], 1)
     assert weights_digest(model) != before
+
+
+# The weights alone
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    return tmp_path / "weights.npz"
+
+
+def test_weights_come_back_under_the_names_of_the_state(weights: Path) -> None:
+    model, other = network(), network(seed=9)
+    save_weights(weights, model)
+    with np.load(weights, allow_pickle=False) as arrays:
+        assert list(arrays.files) == list(model.state_dict())
+    load_weights(weights, other, digest=weights_digest(model))
+    assert weights_digest(other) == weights_digest(model)
+
+
+def test_other_weights_than_the_digest_says_are_refused(weights: Path) -> None:
+    save_weights(weights, network(seed=9))
+    with pytest.raises(ValueError, match=r"weights\.npz has other weights than the run finished with"):
+        load_weights(weights, network(), digest=weights_digest(network()))
+
+
+@pytest.mark.parametrize(
+    ("arrays", "said"),
+    [
+        (network(5).state_dict(), "fc1.weight must be float32 of shape"),
+        ({name: array.astype(np.float16) for name, array in network().state_dict().items()}, "must be float32"),
+        ({"conv1.weight": np.zeros(3, np.float32)}, "does not fit"),
+        ({"x": np.zeros(1 << 16)}, "more than the limit"),
+    ],
+    ids=["shape", "dtype", "names", "size"],
+)
+def test_weights_of_another_network_are_refused(arrays: dict[str, Any], said: str, weights: Path) -> None:
+    save_state(weights, arrays)
+    with pytest.raises(ValueError, match=rf"weights\.npz.*{said}"):
+        load_weights(weights, network())
+
+
+def test_pickled_weights_are_never_read(weights: Path) -> None:
+    np.savez(weights, allow_pickle=True, **{"conv1.weight": np.array([{}], dtype=object)})
+    with pytest.raises(ValueError, match="not a whole"):
+        load_weights(weights, network())
