@@ -8,17 +8,17 @@ from experiments.compare import histories, main, runs
 from experiments.errors import UserError
 from experiments.runs.folder import RunFolder
 from experiments.runs.history import History, Row
+from experiments.sweeps.cell import Cell
 from experiments.sweeps.folder import SweepFolder
-from experiments.sweeps.grid import Cell
 from experiments.sweeps.sweep import run_sweep, sweep_id
 from tests.end_to_end.disks import mounted
 from tests.runner.configs import small_config
-from tests.runner.doubles import Store
+from tests.runner.shown import show
 
 Answer = tuple[int, str, str]
 
 
-pytestmark = pytest.mark.usefixtures("without_pictures")
+pytestmark = pytest.mark.usefixtures("unpublished")
 
 
 def swept(outputs: Path) -> SweepFolder:
@@ -28,11 +28,10 @@ def swept(outputs: Path) -> SweepFolder:
 
 
 @pytest.fixture
-def sweep(outputs: Path, store: Store, capsys: pytest.CaptureFixture[str]) -> SweepFolder:
+def sweep(outputs: Path, capsys: pytest.CaptureFixture[str]) -> SweepFolder:
     """A sweep of two seeds, as `train -m` leaves it."""
     folder = swept(outputs)
     capsys.readouterr()
-    assert store.runs
     return folder
 
 
@@ -47,17 +46,20 @@ def test_latest_sweep_is_compared(sweep: SweepFolder, outputs: Path, capsys: pyt
     assert (code, err) == (0, "")
     assert f"sweep {sweep.sweep_id}" in out
     assert all(run["identity"] in out for run in sweep.runs())
-    assert out.splitlines()[-3:] == [str(sweep.page), str(sweep.table), str(sweep.results)]
+    written = (sweep.page, sweep.table, sweep.results, sweep.accuracy, sweep.learning_curves)
+    assert out.splitlines()[-5:] == list(map(str, written))
 
 
 def test_pictures_and_csv_are_made_anew(sweep: SweepFolder, outputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    answer(capsys, "--outputs-dir", str(outputs))
     before = sweep.table.read_text()
-    sweep.table.unlink()
+    for path in (sweep.table, sweep.accuracy):
+        path.unlink()
     answer(capsys, "--outputs-dir", str(outputs), sweep.sweep_id[:5])
     assert sweep.table.read_text() == before
+    assert sweep.accuracy.exists()
 
 
-@pytest.mark.usefixtures("store")
 def test_table_is_shown_where_nothing_can_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with mounted(tmp_path / "disk", "size=8m") as disk:
         folder = swept(disk.path / "outputs")
@@ -71,10 +73,10 @@ def test_table_is_shown_where_nothing_can_be_written(tmp_path: Path, capsys: pyt
 
 
 def test_sweep_is_found_by_its_run_in_mlflow(
-    sweep: SweepFolder, outputs: Path, store: Store, capsys: pytest.CaptureFixture[str]
+    sweep: SweepFolder, outputs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (parent,) = [run_id for run_id, run in store.runs.items() if run.parent is None]
-    code, out, _ = answer(capsys, "--outputs-dir", str(outputs), parent)
+    show(sweep.path, "f" * 32)
+    code, out, _ = answer(capsys, "--outputs-dir", str(outputs), "ff")
     assert code == 0
     assert f"sweep {sweep.sweep_id}" in out
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 import yaml
-from experiments.recorders.book import run_ids
 from filelock import FileLock
 
 from cnn_core import parallel
@@ -26,11 +25,12 @@ from experiments.runs.folder import RunFolder
 from experiments.runs.history import History
 from experiments.runs.identity import identity
 from experiments.sweeps.launchers import launch
+from experiments.tracking.store import Store
 from tests.runner.configs import adam, adamw, cnn_bn, lenet5, residual_net, rmsprop, sgd, shifts, small_config
 from tests.runner.conftest import Answer
-from tests.runner.doubles import Store
+from tests.runner.stores import published, stored_runs
 
-pytestmark = pytest.mark.usefixtures("without_pictures", "store")
+pytestmark = pytest.mark.usefixtures("unpublished")
 
 Rerun = Callable[..., Answer]
 
@@ -76,12 +76,6 @@ def edit_config(folder: RunFolder, change: Callable[[Any], None]) -> None:
     tree = yaml.safe_load(folder.config.read_text())
     change(tree)
     folder.config.write_text(yaml.safe_dump(tree, sort_keys=False))
-
-
-def run_id_of(folder: RunFolder) -> str:
-    """The MLflow run that shows a run."""
-    (run_id,) = run_ids(folder.tracked)
-    return run_id
 
 
 def verdict(outputs: Path, number: int = 1) -> dict[str, Any]:
@@ -178,8 +172,6 @@ def test_runs_made_by_other_processes_are_identical(
     monkeypatch.setattr(course, "execute", _on_other_threads(3 - threads))
     made_by, changes = JoblibConfig("joblib", n_jobs=2), {"trainer__threads": threads}
     configs = [small_config(outputs, launcher=made_by, **changes, **setting) for setting in SETTINGS.values()]
-    for config in configs:
-        config.tracking.uri = "http://127.0.0.1:9"  # not what this is about
     made = [result for _, result in launch(made_by, _executed, configs)]
     assert sorted(map(str, made)) == sorted(str((identity(config), threads > 1)) for config in configs)
     for config in configs:
@@ -236,14 +228,19 @@ def test_original_stays_as_it_is(run: RunFolder, run_again: Rerun, outputs: Path
     assert [path.name for path in (outputs / "runs").iterdir()] == [run.identity]
 
 
-def test_rerun_says_of_what_and_what_came_of_it(run: RunFolder, run_again: Rerun, outputs: Path, store: Store) -> None:
+def test_rerun_says_of_what_and_what_came_of_it(
+    run: RunFolder, run_again: Rerun, outputs: Path, publishing_here: str
+) -> None:
+    published(publishing_here, outputs)
     answer = run_again(run.identity)
-    of, again = store.runs.values()
+    runs = stored_runs(publishing_here)
+    of, again = runs["synthetic lr=0.1 batch_size=10"], runs[f"rerun of {run.identity}"]
     assert again.tags["rerun.of"] == of.run_id
     assert again.tags["rerun.result"] == "identical"
     assert again.status == "FINISHED"
-    assert again.name == f"rerun of {run.identity}"
-    assert {"rerun.json", "source.json", "config.yaml"} <= set(again.files)
+    assert again.metrics["test/accuracy"] == of.metrics["test/accuracy"]
+    files = {file.path for file in Store(publishing_here).client.list_artifacts(again.run_id)}
+    assert {"rerun.json", "source.json", "config.yaml"} <= files
     assert verdict(outputs)["of"] == of.run_id
     assert verdict(outputs)["result"] == "identical"
     folder = outputs / "reruns" / f"{run.identity}-1"
@@ -276,7 +273,7 @@ def test_rerun_that_was_stopped_is_gone_on_with(
 
 
 def test_rerun_of_an_interrupted_run_that_was_stopped_before_its_verdict_gets_one(
-    outputs: Path, run_again: Rerun, store: Store, monkeypatch: pytest.MonkeyPatch
+    outputs: Path, run_again: Rerun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stopped(*_: object) -> None:
         raise KeyboardInterrupt
@@ -287,14 +284,11 @@ def test_rerun_of_an_interrupted_run_that_was_stopped_before_its_verdict_gets_on
         patch.setattr(course, "judge", stopped)
         assert run_again(identity(config)).code == 130
     assert "identical: 3 epochs" in run_again(identity(config)).out
-    _, again = store.runs.values()
-    assert (again.status, again.tags["outcome"], again.tags["rerun.result"]) == ("KILLED", "interrupted", "identical")
-    assert "rerun.json" in again.files
     assert verdict(outputs)["result"] == "identical"
 
 
 def test_rerun_that_another_process_is_at_is_left_alone(run: RunFolder, run_again: Rerun, outputs: Path) -> None:
-    course._number(small_config(outputs), run_id_of(run))
+    course._number(small_config(outputs), run.identity)
     other = RunFolder(outputs, run.identity, 1)
     with FileLock(other.lock):
         assert "identical: 2 epochs" in run_again(run.identity).out
@@ -315,7 +309,7 @@ def test_rerun_that_another_process_has_finished_is_none_of_this_one(
 
     monkeypatch.setattr(course, "_number", number)
     assert "identical: 2 epochs" in run_again(run.identity).out
-    assert verdict(outputs) == {"of": run_id_of(run)}
+    assert verdict(outputs) == {"of": run.identity}
     assert RunFolder(outputs, run.identity, 2).log.read_text().count(" INFO epoch ") == 2
 
 
@@ -323,7 +317,7 @@ def test_rerun_that_another_process_has_finished_is_none_of_this_one(
 def test_rerun_that_was_not_computed_as_now_is_not_gone_on_with(
     what: str, run: RunFolder, run_again: Rerun, outputs: Path
 ) -> None:
-    course._number(small_config(outputs), run_id_of(run))
+    course._number(small_config(outputs), run.identity)
     other = RunFolder(outputs, run.identity, 1)
     if what == "checkpoint":
         other.checkpoint.touch()
@@ -332,7 +326,7 @@ def test_rerun_that_was_not_computed_as_now_is_not_gone_on_with(
     if what == "environment":
         edit(other.environment, lambda content: content.update(numpy="1.0"))
     assert "identical: 2 epochs" in run_again(run.identity).out
-    assert verdict(outputs) == {"of": run_id_of(run)}
+    assert verdict(outputs) == {"of": run.identity}
     assert verdict(outputs, 2)["result"] == "identical"
 
 
@@ -341,9 +335,7 @@ def test_rerun_that_was_not_computed_as_now_is_not_gone_on_with(
 
 @pytest.mark.parametrize("epoch", [1, 2])
 @pytest.mark.parametrize("key", ["train/loss", "train/lr", "train/accuracy", "test/loss", "test/accuracy"])
-def test_one_bit_of_the_history_is_found(
-    epoch: int, key: str, run: RunFolder, run_again: Rerun, outputs: Path, store: Store
-) -> None:
+def test_one_bit_of_the_history_is_found(epoch: int, key: str, run: RunFolder, run_again: Rerun, outputs: Path) -> None:
     values: list[float] = []
 
     def flip(row: Any) -> None:
@@ -359,7 +351,7 @@ def test_one_bit_of_the_history_is_found(
     assert lines[first + 1].split() == ["then", repr(math.nextafter(values[0], 9))]
     assert lines[first + 2].split() == ["now", repr(values[0])]
     assert verdict(outputs)["first"]["key"] == key
-    assert list(store.runs.values())[-1].tags["rerun.result"] == "different"
+    assert verdict(outputs)["result"] == "different"
 
 
 def test_one_digit_of_a_digest_is_found(run: RunFolder, run_again: Rerun) -> None:

@@ -1,54 +1,44 @@
 """The command that uploads what tracking stores missed."""
 
-import json
 from pathlib import Path
 
 import pytest
-from experiments.recorders.book import BOOK
-from experiments.recorders.tracked_run import SweepPart
 
 from experiments import sync
-from experiments.tracking.client import TrackerError
-from experiments.tracking.store import Store as StoreOnTheWhole
-from tests.runner.doubles import Store
-from tests.runner.recorders.folders import IDENTITY, SWEEP, URI, begun, ended, killed, run_folder, tracked
+from experiments.lock import held
+from experiments.runs.execute import execute
+from experiments.runs.folder import RunFolder
+from experiments.runs.status import write_status
+from experiments.sweeps.sweep import run_sweep
+from tests.runner.configs import small_config
+from tests.runner.stores import make_store, published, stored_runs
+from tests.runner.sweeps.cells import rates
 
-
-@pytest.fixture(autouse=True)
-def known(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The store in memory also says which runs there are."""
-
-    def run_ids(_: object) -> set[str]:
-        if store.down:
-            raise TrackerError("is down")
-        return set(store.runs)
-
-    monkeypatch.setattr(StoreOnTheWhole, "run_ids", run_ids)
-    monkeypatch.setattr(StoreOnTheWhole, "knows", lambda _, run_id: run_id in store.runs)
-    monkeypatch.setattr(StoreOnTheWhole, "is_missing", lambda asked: "/old/" in asked.uri)
+NOWHERE = "http://127.0.0.1:9"  # the port of a service that nobody runs any more
 
 
 def called(outputs: Path, *words: str) -> int:
     return sync.main(["--outputs-dir", str(outputs), *words])
 
 
-def test_nothing_missing_is_said(outputs: Path, store: Store, capsys: pytest.CaptureFixture[str]) -> None:
-    ended(run_folder(outputs))
-    before = store.calls
-    assert called(outputs) == 0
-    assert capsys.readouterr().out == f"nothing is missing of the runs in {outputs}\n"
-    assert store.calls == before
+def killed(outputs: Path) -> RunFolder:
+    """A run whose process was killed in its second epoch."""
+    folder = execute(small_config(outputs, seed=1), name="killed", pause_after=1).folder
+    write_status(folder.path, "running")
+    return folder
 
 
-def test_nothing_missing_at_a_named_store_is_said_of_that_store(
-    outputs: Path, store: Store, capsys: pytest.CaptureFixture[str]
+def test_nothing_missing_is_said_and_of_which_store(
+    outputs: Path, store_uri: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ended(run_folder(outputs))
-    assert called(outputs, "--tracking-uri", URI) == 0
+    execute(small_config(outputs))
+    published(store_uri, outputs)
     said = f"nothing is missing of the runs in {outputs}"
-    assert capsys.readouterr().out == f"{said} that were to be shown at {URI}; --all adds the others\n"
-    assert len(store.runs) == 1
-    assert called(outputs, "--tracking-uri", URI, "--all") == 0
+    assert called(outputs) == 0
+    assert capsys.readouterr().out == f"{said}\n"
+    assert called(outputs, "--tracking-uri", store_uri) == 0
+    assert capsys.readouterr().out == f"{said} that were to be shown at {store_uri}; --all adds the others\n"
+    assert called(outputs, "--tracking-uri", store_uri, "--all") == 0
     assert capsys.readouterr().out == f"{said}\n"
 
 
@@ -59,107 +49,70 @@ def test_folder_without_runs_misses_nothing(outputs: Path, capsys: pytest.Captur
 
 
 def test_what_is_missing_is_uploaded_and_counted(
-    outputs: Path, store: Store, capsys: pytest.CaptureFixture[str]
+    outputs: Path, store_uri: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    store.down = True
-    ended(run_folder(outputs))
-    killed(run_folder(outputs, SWEEP))
-    store.down = False
+    finished, stopped = execute(small_config(outputs), name="finished").folder, killed(outputs)
     assert called(outputs) == 0
-    assert capsys.readouterr().out.splitlines() == [
-        f"run {IDENTITY}  2 epochs",
-        f"run {SWEEP}  1 epoch  its process is gone, now KILLED",
-        f"{URI}: 2 runs brought up to date",
-    ]
-    assert [run.status for run in store.runs.values()] == ["FINISHED", "KILLED"]
+    assert sorted(capsys.readouterr().out.splitlines()) == sorted(
+        [
+            f"run {finished.identity}  2 epochs",
+            f"run {stopped.identity}  1 epoch  its process is gone, now KILLED",
+        ]
+    )
+    assert {name: run.status for name, run in stored_runs(store_uri).items()} == {
+        "finished": "FINISHED",
+        "killed": "KILLED",
+    }
 
 
 def test_store_that_still_fails_is_a_line_and_exit_1(
-    outputs: Path, store: Store, capsys: pytest.CaptureFixture[str]
+    outputs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    store.down = True
-    ended(run_folder(outputs))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    execute(small_config(outputs, tracking__uri=NOWHERE))
     assert called(outputs) == 1
-    assert capsys.readouterr().err == f"tracking.uri={URI}: 1 run still incomplete; is down\n"
+    said = f"tracking.uri={NOWHERE}: cannot be reached: Connection refused; 1 run not complete there\n"
+    assert capsys.readouterr().err == said
 
 
-def test_run_that_somebody_is_at_is_left_to_them(
-    outputs: Path, store: Store, capsys: pytest.CaptureFixture[str]
+def test_run_that_a_process_is_at_is_left_to_it(
+    outputs: Path, store_uri: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = begun(run_folder(outputs))
-    assert called(outputs) == 1
-    assert "1 run still incomplete; somebody is at it" in capsys.readouterr().err
-    run.end("FINISHED", {}, {}, [])
-    run.close()
-    assert store.only.status == "FINISHED"
-    assert called(outputs) == 0
+    folder = killed(outputs)
+    with held(folder.lock, lambda: None):
+        assert called(outputs) == 1
+    assert "a process is at 1 run: its own command goes on" in capsys.readouterr().err
+    assert stored_runs(store_uri)["killed"].status == "RUNNING"
 
 
-def test_only_the_store_that_is_named_is_asked(outputs: Path, store: Store, capsys: pytest.CaptureFixture[str]) -> None:
-    store.down = True
-    ended(run_folder(outputs))
-    store.down = False
-    assert called(outputs, "--tracking-uri", "http://user:secret@127.0.0.1:9") == 0
-    assert store.runs == {}
+def test_only_the_store_that_is_named_is_asked(
+    outputs: Path, store_uri: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    execute(small_config(outputs))
+    assert called(outputs, "--tracking-uri", NOWHERE.replace("//", "//user:secret@")) == 0
     assert "secret" not in "".join(capsys.readouterr())
-    assert called(outputs, "--tracking-uri", URI) == 0
-    assert store.only.status == "FINISHED"
-
-
-def test_password_of_the_store_is_found_by_its_address(outputs: Path, store: Store) -> None:
-    store.down = True
-    folder = run_folder(outputs)
-    ended(folder)
-    store.down = False
-    book = json.loads((folder / BOOK).read_text())
-    (folder / BOOK).write_text(json.dumps({"http://host|cnn|": book[f"{URI}|cnn|"]}))
-    assert called(outputs, "--tracking-uri", "http://user:secret@host") == 0
-    assert store.only.status == "FINISHED"
-
-
-def test_store_that_was_lost_is_made_again(outputs: Path, store: Store) -> None:
-    ended(run_folder(outputs))
-    before = store.only
-    store.runs.clear()
-    assert called(outputs, "--tracking-uri", URI) == 0
-    assert store.only is not before
-    assert (store.only.tags, store.only.metrics) == (before.tags, before.metrics)
-    assert (store.only.begun_ms, store.only.ended_ms) == (before.begun_ms, before.ended_ms)
-    assert called(outputs, "--tracking-uri", URI) == 0
-    assert len(store.runs) == 1
-
-
-def test_run_that_another_process_shows_meanwhile_is_not_shown_again(
-    outputs: Path, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def asked_before(_: object) -> set[str]:
-        ended(run_folder(outputs))  # the other process shows it, and is done with the folder
-        return set()
-
-    monkeypatch.setattr(StoreOnTheWhole, "run_ids", asked_before)
-    outputs.mkdir()
-    assert called(outputs, "--tracking-uri", URI) == 0
-    assert store.only.status == "FINISHED"
+    assert stored_runs(store_uri) == {}
 
 
 def test_all_runs_are_shown_in_another_store_when_asked(
-    outputs: Path, store: Store, capsys: pytest.CaptureFixture[str]
+    outputs: Path,
+    store_uri: str,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    unpublished: None,  # noqa: ARG001
 ) -> None:
-    killed(run_folder(outputs, SWEEP, "sweeps"), 0)
-    ended(run_folder(outputs), SweepPart(SWEEP, "seed=0"))
-    assert called(outputs) == 0
-    other = "http://user:secret@elsewhere"
+    run_sweep(rates(outputs, 0.1, 0.2))
+    published(store_uri, outputs)
+    other = make_store(tmp_path / "other", tmp_path_factory)
     assert called(outputs, "--tracking-uri", other) == 0
-    assert len(store.runs) == 2
-    capsys.readouterr()
-    for copies in (2, 0):
-        assert called(outputs, "--tracking-uri", other, "--all") == 0
-        assert len(store.runs) == 4
-        out = capsys.readouterr().out
-        assert ("http://elsewhere: 2 runs brought up to date" in out) == bool(copies)
-    sweep, run = list(store.runs.values())[2:]
-    assert run.parent == sweep.run_id
-    assert run.values("train/loss") == [(1, 1.0), (2, 0.5)]
+    assert stored_runs(other) == {}
+    assert called(outputs, "--tracking-uri", other, "--all") == 0
+    runs = stored_runs(other)
+    assert runs.keys() == {"sweep lr (2 runs)", "lr=0.1", "lr=0.2"}
+    assert runs["lr=0.1"].tags["mlflow.parentRunId"] == runs["sweep lr (2 runs)"].run_id
+    assert runs["lr=0.1"].metrics == stored_runs(store_uri)["lr=0.1"].metrics
+    assert called(outputs, "--tracking-uri", other, "--all") == 0
+    assert len(stored_runs(other)) == 3
 
 
 def test_stores_are_named_where_mlflows_own_variable_names_another(
@@ -170,19 +123,17 @@ def test_stores_are_named_where_mlflows_own_variable_names_another(
     said = "MLFLOW_TRACKING_URI is ignored, {} is used; --tracking-uri $MLFLOW_TRACKING_URI chooses the other\n"
     assert called(outputs) == 0
     assert capsys.readouterr().err == said.format(f"sqlite:///{outputs}/mlflow.db")
-    assert called(outputs, "--tracking-uri", URI) == 0
+    assert called(outputs, "--tracking-uri", "sqlite:////tmp/mlflow.db") == 0
     assert capsys.readouterr().err == ""
 
 
 def test_moved_folder_is_no_reason_to_make_the_old_one_again(
     outputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = tracked(run_folder(outputs), uri=f"sqlite:///{tmp_path}/old/mlflow.db")
-    run.begin({}, {}, [], [])
-    run.kill()
+    execute(small_config(outputs, tracking__uri=f"sqlite:///{tmp_path}/old/mlflow.db"))
     assert called(outputs) == 1
     said = capsys.readouterr().err
-    assert "there is no such database; if the outputs folder was moved, python -m experiments.sync" in said
+    assert "there is no such database; --tracking-uri" in said
     assert f"--tracking-uri sqlite:///{outputs}/mlflow.db --all" in said
     assert not (tmp_path / "old").exists()
 

@@ -1,6 +1,5 @@
 """`python -m experiments.train`: what a run and a sweep say, where they say it, and how they exit."""
 
-import json
 import logging
 import os
 import signal
@@ -8,19 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mlflow import MlflowClient
 
 from experiments.data.dataset import DataError
 from experiments.runs import attempt
 from experiments.runs.folder import RunFolder
+from experiments.runs.status import read_status
+from experiments.sweeps.folder import find_sweep
 from experiments.training.build import build_dataset
 from tests.runner.conftest import Command
-from tests.runner.doubles import Store
+from tests.runner.stores import stored_runs
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
-
-
-pytestmark = pytest.mark.usefixtures("without_pictures")
 
 
 def raising(error: BaseException) -> Any:
@@ -35,17 +32,24 @@ def only_run(outputs: Path) -> RunFolder:
     return RunFolder(outputs, path.name)
 
 
+def outcome(outputs: Path) -> str:
+    status = read_status(only_run(outputs).path)
+    assert status is not None
+    return status.outcome
+
+
 def test_result_goes_to_stdout_and_progress_to_stderr(
-    train_command: Command, words: list[str], outputs: Path, store: Store
+    train_command: Command, words: list[str], outputs: Path, publishing_here: str
 ) -> None:
     code, out, err = train_command(*words)
+    (run_id,) = [run.run_id for run in stored_runs(publishing_here).values()]
     folder = only_run(outputs)
     summary = folder.summary()
     assert summary is not None
     assert code == 0
     first, run, opens = out.splitlines()
     assert first.startswith(f"test accuracy {summary['final']['test/accuracy']:.2%}")
-    assert run == f"run   {folder.path} (MLflow run {next(iter(store.runs))})"
+    assert run == f"run   {folder.path} (MLflow run {run_id})"
     assert opens == f"open  python -m experiments.ui --outputs-dir {outputs}"
     lines = err.splitlines()
     assert lines[0].startswith(f"run {folder.identity}: synthetic, 24 images to train on, 12 to test; ")
@@ -66,22 +70,19 @@ def test_store_is_named_where_mlflows_own_variable_names_another(
     assert "MLFLOW" not in train_command(*words, *more, "dry_run=true", "tracking.uri=http://other").err
 
 
-def test_validation_part_is_counted_and_shown(train_command: Command, words: list[str], store: Store) -> None:
+def test_validation_part_is_counted_and_shown(train_command: Command, words: list[str]) -> None:
     _, _, err = train_command(*words, "data.validation_fraction=0.25")
     assert "18 images to train on, 6 to validate, 12 to test" in err
     assert err.count("  val ") == 2
-    assert store.only.values("val/accuracy")
 
 
-def test_finished_run_is_answered_from_its_folder(train_command: Command, words: list[str], store: Store) -> None:
+def test_finished_run_is_answered_from_its_folder(train_command: Command, words: list[str]) -> None:
     _, first, _ = train_command(*words)
     code, again, err = train_command(*words)
     assert (code, again) == (0, first)
     assert "is already finished; force=true repeats it" in err
-    assert len(store.runs) == 1
 
 
-@pytest.mark.usefixtures("store")
 def test_diverged_run_does_not_exit_with_success(train_command: Command, words: list[str]) -> None:
     code, out, err = train_command(*words, "optimizer.lr=1e30")
     assert code == FAILED
@@ -91,7 +92,6 @@ def test_diverged_run_does_not_exit_with_success(train_command: Command, words: 
     assert "Traceback" not in err
 
 
-@pytest.mark.usefixtures("store")
 def test_missing_data_are_answered_in_a_line(
     train_command: Command, words: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -103,55 +103,42 @@ def test_missing_data_are_answered_in_a_line(
 
 
 def test_interruption_has_its_own_exit_code(
-    train_command: Command, words: list[str], monkeypatch: pytest.MonkeyPatch, store: Store
+    train_command: Command, words: list[str], outputs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(attempt, "build_dataset", raising(KeyboardInterrupt()))
     code, _, err = train_command(*words)
     assert code == INTERRUPTED
     assert "interrupted; the same command begins it again" in err
-    assert store.only.status == "KILLED"
+    assert outcome(outputs) == "interrupted"
 
 
 def test_termination_is_an_interruption(
-    train_command: Command, words: list[str], monkeypatch: pytest.MonkeyPatch, store: Store
+    train_command: Command, words: list[str], outputs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     signal.signal(signal.SIGTERM, lambda *_: pytest.fail("the command does not hear it"))
     monkeypatch.setattr(attempt, "build_dataset", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     code, _, _ = train_command(*words)
     assert code == INTERRUPTED
-    assert (store.only.status, store.only.tags["outcome"]) == ("KILLED", "interrupted")
+    assert outcome(outputs) == "interrupted"
 
 
-def test_run_goes_on_without_its_server_and_is_uploaded_later_once(
-    train_command: Command, words: list[str], outputs: Path, store_uri: str, monkeypatch: pytest.MonkeyPatch
+def test_run_goes_on_without_its_server_and_is_shown_later(
+    train_command: Command, words: list[str], publishing_here: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     nowhere = "http://127.0.0.1:9"  # the port of a service that nobody runs any more
     code, out, err = train_command(*words, f"tracking.uri={nowhere}")
     assert code == 0
     assert "MLflow run" not in out
     assert err.count(f"tracking.uri={nowhere}: cannot be reached: Connection refused") == 1
-    assert "Nothing is lost: the next command that tracks there uploads the rest" in err
-    folder = only_run(outputs)
-
     for _ in range(2):
-        code, out, err = train_command(*words, f"tracking.uri={store_uri}")
+        code, out, _ = train_command(*words, f"tracking.uri={publishing_here}")
         assert code == 0
-        assert f"run {folder.identity} is already finished" in err
         assert "MLflow run" in out
-    client = MlflowClient(store_uri)
-    experiment = client.get_experiment_by_name("cnn")
-    assert experiment is not None
-    (run,) = client.search_runs([experiment.experiment_id])
-    assert (run.info.status, run.data.tags["outcome"]) == ("FINISHED", "completed")
-    rows = [json.loads(line) for line in folder.history.read_text().splitlines()]
-    shown = client.get_metric_history(run.info.run_id, "train/loss")
-    expected = [(row["epoch"], row["timestamp_ms"], row["metrics"]["train/loss"]) for row in rows]
-    assert [(metric.step, metric.timestamp, metric.value) for metric in shown] == expected
+    (run,) = stored_runs(publishing_here).values()
+    assert (run.status, run.tags["outcome"]) == ("FINISHED", "completed")
 
 
-@pytest.mark.usefixtures("store")
 def test_fault_of_the_program_is_not_hidden(
     train_command: Command, words: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,9 +156,7 @@ def test_whole_traceback_of_a_refusal_can_be_asked_for(
         train_command(*words, "data.batch_size=x")
 
 
-def test_sweep_prints_a_table_and_where_it_lies(
-    train_command: Command, words: list[str], outputs: Path, store: Store
-) -> None:
+def test_sweep_prints_a_table_and_where_it_lies(train_command: Command, words: list[str], outputs: Path) -> None:
     code, out, err = train_command("-m", *words, "optimizer.lr=0.1,0.2", "data.batch_size=8,12")
     (sweep,) = (outputs / "sweeps").iterdir()
     assert code == 0
@@ -183,26 +168,21 @@ def test_sweep_prints_a_table_and_where_it_lies(
         "[1/4] batch_size=8 lr=0.1", "[2/4] batch_size=8 lr=0.2",
         "[3/4] batch_size=12 lr=0.1", "[4/4] batch_size=12 lr=0.2",
     ]  # fmt: skip
-    assert {path.name for path in sweep.iterdir()} == {
-        "sweep.json",
-        "tracked.json",
-        "lock",
-        "comparison.html",
-        "comparison.csv",
-        "comparison.json",
-    }
-    assert len(store.runs) == 5
-    assert {path.name for path in outputs.iterdir()} == {"runs", "sweeps", "pending"}  # nothing of Hydra's own
+    assert {path.name for path in sweep.iterdir()} == {"sweep.json", "targets.json", "status.json", "lock"}
+    assert len(list((outputs / "runs").iterdir())) == 4
+    assert {path.name for path in outputs.iterdir()} == {"runs", "sweeps", "outbox"}  # nothing of Hydra's own
 
 
-def test_preset_is_a_sweep_whose_values_can_be_replaced(train_command: Command, words: list[str], store: Store) -> None:
+def test_preset_is_a_sweep_whose_values_can_be_replaced(
+    train_command: Command, words: list[str], outputs: Path
+) -> None:
     code, _, _ = train_command("sweep=lr_batch_size", *words, "optimizer.lr=0.1,0.2", "data.batch_size=8")
     assert code == 0
-    assert sorted(run.name for run in store.runs.values() if run.parent) == ["lr=0.1", "lr=0.2"]
+    assert [run["name"] for run in find_sweep(outputs, None).runs()] == ["lr=0.1", "lr=0.2"]
 
 
 def test_failing_run_of_a_sweep_makes_the_command_fail(
-    train_command: Command, words: list[str], monkeypatch: pytest.MonkeyPatch, store: Store
+    train_command: Command, words: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def built(data: Any, seed: int, *_: object) -> Any:
         if seed == 1:
@@ -215,10 +195,8 @@ def test_failing_run_of_a_sweep_makes_the_command_fail(
     assert "2 runs: 1 completed, 1 failed" in out
     assert "ZeroDivisionError: a fault" in out
     assert "1 of 2 runs have no result" in err.splitlines()[-1]
-    assert sorted(run.status for run in store.runs.values() if run.parent) == ["FAILED", "FINISHED"]
 
 
-@pytest.mark.usefixtures("store")
 def test_interrupted_sweep_has_the_exit_code_of_an_interruption(
     train_command: Command, words: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -229,7 +207,6 @@ def test_interrupted_sweep_has_the_exit_code_of_an_interruption(
     assert "the sweep was interrupted; the same command goes on with it" in err
 
 
-@pytest.mark.usefixtures("store")
 def test_own_files_are_found_in_a_folder_of_the_users(
     train_command: Command, words: list[str], outputs: Path, tmp_path: Path
 ) -> None:
@@ -241,7 +218,6 @@ def test_own_files_are_found_in_a_folder_of_the_users(
     assert "lr: 0.125" in only_run(outputs).config.read_text()
 
 
-@pytest.mark.usefixtures("store")
 def test_verbose_run_shows_what_libraries_say(train_command: Command, words: list[str]) -> None:
     code, out, err = train_command(*words, "hydra.verbose=true")
     assert code == 0
@@ -250,7 +226,6 @@ def test_verbose_run_shows_what_libraries_say(train_command: Command, words: lis
     assert logging.getLogger().level == logging.DEBUG
 
 
-@pytest.mark.usefixtures("store")
 def test_log_of_the_run_has_what_the_terminal_shows(train_command: Command, words: list[str], outputs: Path) -> None:
     _, _, err = train_command(*words)
     log = only_run(outputs).log.read_text()

@@ -6,12 +6,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from experiments.recorders.book import Entry
-
 from experiments.runs.folder import RunFolder
 from experiments.runs.history import Row
 from experiments.sweeps.folder import SweepFolder
 from tests.runner.markers import marker
+from tests.runner.shown import show
 
 
 class Made(NamedTuple):
@@ -48,18 +47,13 @@ def made_sweep(outputs: Path, runs: Sequence[Made], sweep_id: str = "5eeb") -> S
 
 
 def track(folder: SweepFolder, uri: str = "sqlite:////somewhere/mlflow.db", experiment_id: str = "7") -> list[str]:
-    """Note in the books that MLflow shows the sweep and its runs; return the ids of the runs, in the sweep's order."""
-    _write(folder.tracked, {f"{uri}|cnn|": _entry("f" * 32, experiment_id)})
+    """Note that MLflow shows the sweep and its runs; return the ids of the runs, in the sweep's order."""
+    show(folder.path, "f" * 32, uri, experiment_id=experiment_id)
     ids = []
     for number, run in enumerate(folder.runs()):
         ids.append(f"{number:032x}")
-        entry = _entry(ids[-1], experiment_id)
-        _write(RunFolder(folder.outputs_dir, run["identity"]).tracked, {f"{uri}|cnn|{folder.sweep_id}": entry})
+        show(RunFolder(folder.outputs_dir, run["identity"]).path, ids[-1], uri, folder.sweep_id, experiment_id)
     return ids
-
-
-def _entry(run_id: str, experiment_id: str) -> dict[str, Any]:
-    return asdict(Entry("name", {}, {}, 0, run_id=run_id, experiment_id=experiment_id))
 
 
 def grid(values: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:

@@ -4,28 +4,30 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from experiments.recorders.tracker import Tracker
 
 from experiments.compare import histories, runs
 from experiments.errors import UserError
 from experiments.runs.history import Row
+from experiments.tracking.store import Store
 
 
 @pytest.fixture
-def ids(store_uri: str, outputs: Path) -> list[str]:
+def ids(store_uri: str) -> list[str]:
     """Two runs of two epochs and the sweep they are part of; a third in another experiment."""
-    tracker = Tracker(store_uri, "cnn", outputs)
-    parent = tracker.create("sweep", tags={"sweep.id": "5eeb", "sweep.size": "2"}, begun_ms=1000)
+    store = Store(store_uri)
+    experiment_id = store.experiment_id("cnn", None)
+    parent = store.create(experiment_id, "sweep", {"sweep.id": "5eeb", "sweep.size": "2"}, 1000)
     made = []
     for number, rate in enumerate(("0.5", "1e-05"), start=1):
         tags = {"identity": f"{number:012x}", "sweep.id": "5eeb", "outcome": "completed"}
-        run_id = tracker.create(f"lr={rate}", tags=tags, begun_ms=1000 * number + 1000, parent=parent)
+        tags |= {"mlflow.parentRunId": parent.run_id}
+        run_id = store.create(experiment_id, f"lr={rate}", tags, 1000 * number + 1000).run_id
         params = {"optimizer.lr": rate, "data.batch_size": "32", "trainer.threads": "None"}
         params |= {"model.channels": "[8, 16]", "force": "True", "data.name": "digits", "identity": "not mine"}
         rows = [Row(epoch, {"train/loss": number / epoch}, 1000 * epoch, "") for epoch in (1, 2)]
-        tracker.log(run_id, params=params, tags={}, rows=[*rows, Row(2, {"best/epoch": 2.0}, 2000, "")])
+        store.log(run_id, params, {}, [*rows, Row(2, {"best/epoch": 2.0}, 2000, "")])
         made.append(run_id)
-    Tracker(store_uri, "other", outputs).create("other", tags={"identity": "3"}, begun_ms=1)
+    store.create(store.experiment_id("other", None), "other", {"identity": "3"}, 1)
     return made
 
 

@@ -8,7 +8,6 @@ from urllib.parse import unquote
 from experiments.comparison.comparison import Comparison, compare
 from experiments.comparison.mlflow_description import description
 from experiments.comparison.tracked_sweep import tracked_sweep
-from experiments.files import read_json, write_json
 from experiments.runs.folder import RunFolder
 from tests.runner.comparison.made import Made, grid, identity, made_sweep, track
 
@@ -80,7 +79,7 @@ def test_server_is_named_without_its_password(outputs: Path) -> None:
 def test_runs_that_are_not_tracked_yet_are_left_out(outputs: Path) -> None:
     comparison = rates(outputs, 4)
     ids = track(comparison.folder)
-    RunFolder(outputs, identity(1)).tracked.unlink()
+    (RunFolder(outputs, identity(1)).path / "published.json").unlink()
     tracked = tracked_sweep(comparison)
     assert tracked is not None
     assert tracked.children == [ids[2], ids[0]]
@@ -89,9 +88,7 @@ def test_runs_that_are_not_tracked_yet_are_left_out(outputs: Path) -> None:
 def test_store_in_which_the_sweep_was_shown_last_is_linked(outputs: Path) -> None:
     comparison = rates(outputs, 3)
     track(comparison.folder, uri="https://old.example.org")
-    old = read_json(comparison.folder.tracked) or {}
     track(comparison.folder, uri="https://new.example.org")
-    write_json(comparison.folder.tracked, {**old, **(read_json(comparison.folder.tracked) or {})})
     tracked = tracked_sweep(comparison)
     assert tracked is not None
     assert tracked.uri == "https://new.example.org"

@@ -7,20 +7,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from experiments.recorders.tracker import Tracker
 
 from experiments.comparison.run_finder import find_records, refuse_single_run
 from experiments.comparison.run_record import RunRecord
 from experiments.config.leaves import leaves
 from experiments.errors import UserError
-from experiments.runs import attempt
 from experiments.runs.execute import execute
 from experiments.runs.folder import RunFolder
 from experiments.runs.history import Row
 from experiments.runs.identity import identity
 from experiments.sweeps.folder import SweepFolder
 from experiments.tracking.store import Store
+from experiments.tracking.targets import run_ids
 from tests.runner.configs import small_config
+from tests.runner.shown import show
+from tests.runner.stores import published
 
 MISSING = Store("sqlite:////proc/nowhere/mlflow.db")
 
@@ -76,9 +77,11 @@ def test_environment_may_be_missing(outputs: Path) -> None:
 
 
 def test_run_is_found_by_identity_by_mlflow_id_and_by_their_beginnings(outputs: Path) -> None:
-    book = json.dumps({"sqlite|cnn|": {"run_id": "f" * 32}, "sqlite|cnn|5eeb": {"run_id": "e" * 32}})
-    made(outputs, "0123456789ab", tracked=book)
-    made(outputs, "1123456789ab", tracked="damaged")
+    shown = made(outputs, "0123456789ab").path
+    show(shown, "f" * 32)
+    show(shown, "e" * 32, sweep="5eeb")
+    for name in ("targets.json", "published.json"):
+        (made(outputs, f"{len(name)}123456789ab").path / name).write_text("damaged")
     for word in ("0123456789ab", "f" * 32, "e" * 32, "f", "ee", "0"):
         (record,) = find(outputs, word)
         assert record.identity == "0123456789ab"
@@ -86,8 +89,7 @@ def test_run_is_found_by_identity_by_mlflow_id_and_by_their_beginnings(outputs: 
 
 def test_rerun_is_meant_by_its_folder_or_its_mlflow_id_alone(outputs: Path) -> None:
     made(outputs, "0123456789ab")
-    book = json.dumps({"sqlite|cnn|": {"run_id": "f" * 32}})
-    made(outputs, "0123456789ab-1", tracked=book, environment='{"numpy": "2"}')
+    show(made(outputs, "0123456789ab-1", environment='{"numpy": "2"}').path, "f" * 32)
     for word in ("0123456789ab", "01"):
         assert find(outputs, word)[0].identity == "0123456789ab"
     for word in ("0123456789ab-1", "f" * 32, "ff"):
@@ -105,7 +107,7 @@ def test_run_and_its_rerun_can_be_compared(outputs: Path) -> None:
 
 def test_whole_name_counts_though_another_begins_with_it(outputs: Path) -> None:
     made(outputs, "0123456789ab")
-    made(outputs, "111111111111", tracked=json.dumps({"key": {"run_id": "0123456789ab" + "0" * 20}}))
+    show(made(outputs, "111111111111").path, "0123456789ab" + "0" * 20)
     assert find(outputs, "0123456789ab")[0].identity == "0123456789ab"
 
 
@@ -119,10 +121,14 @@ def test_several_that_begin_so_are_listed_in_a_line(outputs: Path) -> None:
 
 
 def test_several_are_listed_with_what_begins_so(outputs: Path) -> None:
-    shown = json.dumps({"a|b|": {"run_id": "e" * 32}, "a|b|c": {"run_id": "40" * 16}})
-    made(outputs, "0123456789ab", tracked=shown)
-    made(outputs, "4123456789ab", tracked=json.dumps({"a|b|": {"run_id": "4" * 32}}))
-    made(outputs, "0123456789ab-1", tracked=json.dumps({"a|b|": {"run_id": "41" * 16}}))
+    for name, shown in {
+        "0123456789ab": ["e" * 32, "40" * 16],
+        "4123456789ab": ["4" * 32],
+        "0123456789ab-1": ["41" * 16],
+    }.items():
+        folder = made(outputs, name).path
+        for run_id in shown:
+            show(folder, run_id)
     with pytest.raises(UserError) as caught:
         find(outputs, "4")
     listed = f"0123456789ab (MLflow run {'40' * 16}), 0123456789ab-1 (MLflow run {'41' * 16}), 4123456789ab"
@@ -133,7 +139,7 @@ def test_several_are_listed_with_what_begins_so(outputs: Path) -> None:
 def test_sweep_in_the_place_of_a_run_is_said_to_be_one(word: str, outputs: Path) -> None:
     sweep = SweepFolder(outputs, "5eeb00000000")
     sweep.write_plan([])
-    sweep.tracked.write_text(json.dumps({"a|b|5eeb00000000": {"run_id": "e" * 32}}))
+    show(sweep.path, "e" * 32)
     with pytest.raises(UserError, match=r", but a sweep: 5eeb00000000; name one of its runs$"):
         find(outputs, word)
 
@@ -200,7 +206,8 @@ def test_environment_that_is_damaged_is_not_known(content: str, outputs: Path) -
 def test_folder_that_cannot_be_read_is_in_nobodys_way(outputs: Path) -> None:
     made(outputs, "0123456789ab")
     for other in (made(outputs, "1123456789ab"), made(outputs, "0123456789ab-1")):
-        other.tracked.symlink_to(other.tracked)  # which leads nowhere, also for those who may read everything
+        loop = other.path / "published.json"
+        loop.symlink_to(loop)  # which leads nowhere, also for those who may read everything
     assert find(outputs, "01")[0].identity == "0123456789ab"
 
 
@@ -219,25 +226,24 @@ Stored = Callable[..., str]
 @pytest.fixture
 def stored(store_uri: str, outputs: Path) -> Stored:
     """Puts a run into the store, and returns its id."""
-    tracker = Tracker(store_uri, "cnn", outputs)
+    store = Store(store_uri)
+    experiment_id = store.experiment_id("cnn", f"file://{outputs}/artifacts")
 
     def put(identity: str, status: str = "FINISHED", begun_ms: int = 1000, loss: float = 0.5, of: str = "") -> str:
         tags = {"identity": identity, "outcome": "completed"} | ({"rerun.of": of} if of else {})
-        run_id = tracker.create("n", tags=tags, begun_ms=begun_ms)
-        tracker.log(run_id, params={}, tags={}, rows=[Row(1, {"train/loss": loss}, 1, "")])
-        tracker.set_status(run_id, status, begun_ms + 1)  # type: ignore[arg-type]
+        run_id = store.create(experiment_id, "n", tags, begun_ms).run_id
+        store.log(run_id, {}, {}, [Row(1, {"train/loss": loss}, 1, "")])
+        store.set_status(run_id, status, begun_ms + 1)
         return run_id
 
     return put
 
 
-def test_store_gives_the_record_that_the_folder_gives(
-    store_uri: str, outputs: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(attempt, "draw_learning_curve", lambda *_: None)
+def test_store_gives_the_record_that_the_folder_gives(store_uri: str, outputs: Path) -> None:
     config = small_config(outputs, optimizer__lr=1e-5)
-    run_id = execute(config).run_id
-    assert run_id is not None
+    folder = execute(config).folder
+    published(store_uri, outputs)
+    (run_id,) = run_ids(folder.path)
     store = Store(store_uri)
     (local,) = find(outputs, run_id, store=store)
     shutil.rmtree(outputs / "runs")
@@ -304,10 +310,10 @@ def test_environment_of_a_stored_run_may_be_missing(outputs: Path, store_uri: st
 
 
 def test_sweep_that_only_the_store_knows_is_said_to_be_one(outputs: Path, store_uri: str) -> None:
-    tracker = Tracker(store_uri, "cnn", outputs)
-    tags = {"sweep.id": "5eeb00000000"}
-    run_id = tracker.create("n", tags={**tags, "sweep.size": "1"}, begun_ms=1000)
-    tracker.create("n", tags={**tags, "identity": "0123456789ab"}, begun_ms=1000, parent=run_id)
+    store = Store(store_uri)
+    experiment_id, tags = store.experiment_id("cnn", None), {"sweep.id": "5eeb00000000"}
+    run_id = store.create(experiment_id, "n", {**tags, "sweep.size": "1"}, 1000).run_id
+    store.create(experiment_id, "n", {**tags, "identity": "0123456789ab"}, 1000)
     for word in ("5eeb", run_id):
         with pytest.raises(UserError, match=r", but a sweep: 5eeb00000000; name one of its runs$"):
-            find(outputs, word, store=Store(store_uri))
+            find(outputs, word, store=store)

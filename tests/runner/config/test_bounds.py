@@ -70,7 +70,6 @@ def test_what_a_machine_might_do_is_left_to_it(changes: dict[str, Any], tmp_path
     validate(changed(small_config(tmp_path), changes))
 
 
-@pytest.mark.usefixtures("store")
 def test_run_that_does_not_fit_into_memory_ends_in_a_line(words: list[str], train_command: Command) -> None:
     size = 10**10  # units: their weights, 3 TB, pass, and no machine has the memory
     code, _, err = train_command(*words, f"model.hidden_size={size}")

@@ -12,6 +12,7 @@ from experiments.reruns.original import Original, RecordedSource, find_original
 from experiments.runs.folder import RunFolder
 from experiments.tracking.store import Store
 from tests.runner.markers import marker
+from tests.runner.shown import show
 
 PATCH, COMMIT = b"diff", "c" * 40
 DIGEST = sha256(PATCH).hexdigest()
@@ -35,7 +36,8 @@ def found(folder: RunFolder, word: str = "0123") -> Original:
 
 def test_run_is_known_by_its_identity_and_by_what_shows_it(folder: RunFolder) -> None:
     assert (found(folder).word, found(folder).mlflow_id) == ("0123456789ab", None)
-    folder.tracked.write_text(json.dumps({"a|b|": {"run_id": "e" * 32}, "a|b|c": {"run_id": "f" * 32}}))
+    show(folder.path, "e" * 32)
+    show(folder.path, "f" * 32)
     assert found(folder).mlflow_id == "f" * 32
     assert (found(folder, "ee").word, found(folder, "ee").mlflow_id) == ("0123456789ab", "e" * 32)
 

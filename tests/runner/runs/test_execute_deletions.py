@@ -16,8 +16,6 @@ from experiments.training.checkpoint import load_weights, save_weights
 from tests.runner.configs import small_config
 from tests.runner.runs.folders import Stop, digest_of, epochs_trained, folder_of, interrupted
 
-pytestmark = pytest.mark.usefixtures("store", "picture")
-
 KEPT = {"finished.json", "history.jsonl", "config.yaml"}
 
 
@@ -25,7 +23,7 @@ def test_everything_else_of_a_finished_run_may_be_deleted(outputs: Path, monkeyp
     config = small_config(outputs, trainer__keep_checkpoint=True)
     folder = execute(config).folder
     names = {path.name for path in folder.path.iterdir() if path.is_file()} - KEPT
-    assert names > {"checkpoint.npz", "weights.npz", "environment.json", "source.json", "train.log", "tracked.json"}
+    assert names > {"checkpoint.npz", "weights.npz", "environment.json", "source.json", "train.log", "targets.json"}
     monkeypatch.setattr("experiments.runs.attempt.build_dataset", lambda *_: pytest.fail("trained"))
     for name in sorted(names):
         (folder.path / name).unlink()
@@ -53,7 +51,7 @@ def test_altered_weights_are_reported_by_whoever_reads_them(outputs: Path) -> No
 def test_finished_run_keeps_its_weights_and_no_checkpoint_unless_asked_to(outputs: Path) -> None:
     folder = execute(small_config(outputs)).folder
     assert (folder.weights.exists(), folder.checkpoint.exists()) == (True, False)
-    execute(small_config(outputs, force=True, trainer__keep_checkpoint=True))
+    folder = execute(small_config(outputs / "asked", trainer__keep_checkpoint=True)).folder
     assert (folder.weights.exists(), folder.checkpoint.exists()) == (True, True)
 
 

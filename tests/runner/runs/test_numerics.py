@@ -13,11 +13,11 @@ from experiments.runs.environment import environment
 from experiments.runs.execute import execute
 from experiments.runs.folder import RunFolder
 from experiments.runs.numerics import FACTS, current_facts, otherwise, recorded_stages
-from experiments.sweeps.grid import Cell
+from experiments.sweeps.cell import Cell
 from experiments.sweeps.sweep import run_sweep
 from tests.runner.configs import small_config
 
-pytestmark = pytest.mark.usefixtures("store", "without_pictures")
+pytestmark = pytest.mark.usefixtures("unpublished")
 
 
 def computed_with(folder: RunFolder, **changes: Any) -> None:

@@ -7,7 +7,7 @@ from experiments.config.schema import Config
 from experiments.files import write_json
 from experiments.runs.folder import RunFolder
 from experiments.runs.history import History, Row
-from experiments.sweeps.grid import Cell
+from experiments.sweeps.cell import Cell
 from tests.runner.configs import changed, small_config
 from tests.runner.markers import marker
 

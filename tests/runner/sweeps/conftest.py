@@ -8,7 +8,8 @@ import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from experiments.config.schema import Config
-from experiments.sweeps.grid import Cell, cells
+from experiments.sweeps.cell import Cell
+from experiments.sweeps.grid import cells
 from tests.runner.configs import changed, small_config
 
 Grid = Callable[..., list[Cell]]

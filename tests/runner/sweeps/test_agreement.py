@@ -13,13 +13,13 @@ from experiments.files import read_json
 from experiments.runs import attempt
 from experiments.runs.execute import execute
 from experiments.runs.folder import RunFolder
+from experiments.sweeps.cell import Cell
 from experiments.sweeps.dry_run import print_plan
-from experiments.sweeps.grid import Cell
 from experiments.sweeps.sweep import run_sweep
 from tests.runner.configs import changed
 from tests.runner.sweeps.cells import rates
 
-pytestmark = pytest.mark.usefixtures("store", "without_pictures")
+pytestmark = pytest.mark.usefixtures("unpublished")
 
 HALVING = SweepConfig(zip=[], exclude=[], max_failures=None, halving=True, min_epochs=1, reduction_factor=2)
 SKIPPED, RESUMED, STARTED_OVER = "1 finished", "1 begun", "1 to be repeated"

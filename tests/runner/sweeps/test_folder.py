@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from experiments.errors import UserError
+from experiments.sweeps.cell import Cell
 from experiments.sweeps.folder import SweepFolder, find_sweep
-from experiments.sweeps.grid import Cell
 from tests.runner.configs import small_config
 
 
@@ -86,7 +86,8 @@ def test_plan_of_another_shape_is_damaged(runs: str, tmp_path: Path) -> None:
         folder.runs()
 
 
-def test_sweep_is_found_beside_a_damaged_book(tmp_path: Path) -> None:
+def test_sweep_is_found_beside_one_whose_files_are_damaged(tmp_path: Path) -> None:
     first, second = made(tmp_path, "abc", "bbb")
-    first.tracked.write_text('{"a|b|c": 5, "d|e|f": {"run_id": 5}}')
+    (first.path / "published.json").write_text('{"a": 5, "b": {"run_id": 5}}')
+    (first.path / "targets.json").write_text('{"targets": [5, {"key": 5}]}')
     assert find_sweep(tmp_path, "b") == second

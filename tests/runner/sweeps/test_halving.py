@@ -17,12 +17,12 @@ from experiments.runs import attempt
 from experiments.runs.execute import execute
 from experiments.runs.folder import RunFolder
 from experiments.runs.history import History
+from experiments.runs.status import read_status
+from experiments.sweeps.cell import Cell
 from experiments.sweeps.folder import SweepFolder
-from experiments.sweeps.grid import Cell
 from experiments.sweeps.halving import better_part, rungs, settings_per_rung
 from experiments.sweeps.sweep import SweepFailedError, run_sweep, sweep_id
 from tests.runner.configs import shifts, small_config
-from tests.runner.doubles import Store
 from tests.runner.sweeps.cells import finish, grid, rates, rates_and_seeds, record
 
 HALVING = SweepConfig(zip=[], exclude=[], max_failures=None, halving=True, min_epochs=1, reduction_factor=2)
@@ -30,7 +30,7 @@ HALVING = SweepConfig(zip=[], exclude=[], max_failures=None, halving=True, min_e
 TOO_LARGE = 20_000_000_000  # units of the hidden layer: no machine has the memory
 
 
-pytestmark = pytest.mark.usefixtures("without_pictures")
+pytestmark = pytest.mark.usefixtures("unpublished")
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,6 @@ def digests(cell: Cell) -> list[str]:
 SETTINGS: dict[str, Any] = {"trainer__epochs": 5, "augmentation": shifts(crop=0.7, flip=True), "sweep": HALVING}
 
 
-@pytest.mark.usefixtures("store")
 def test_paused_runs_have_the_bits_of_runs_that_were_never_paused(tmp_path: Path) -> None:
     cells = rates(tmp_path / "halving", 0.001, 0.01, 0.1, 0.2, **SETTINGS)
     run_sweep(cells)
@@ -126,23 +125,18 @@ def test_paused_runs_have_the_bits_of_runs_that_were_never_paused(tmp_path: Path
         assert digests(cell) == digests(alone)[: epochs(cell)]
 
 
-def test_runs_given_up_are_closed_and_noted(outputs: Path, store: Store) -> None:
+def test_runs_given_up_are_closed_and_noted(outputs: Path) -> None:
     cells = rates(outputs, 0.001, 0.01, 0.1, 0.2, **SETTINGS)
     run_sweep(cells)
     given_up = SweepFolder(outputs, sweep_id(cells)).given_up()
     assert given_up == {cell.identity: epochs(cell) for cell in cells if epochs(cell) < 5}
-    by_identity = {run.tags["identity"]: run for run in store.runs.values() if run.parent}
     for cell in cells:
-        run = by_identity[cell.identity]
-        assert (run.status, run.tags["outcome"]) == (
-            ("KILLED", "interrupted") if cell.identity in given_up else ("FINISHED", "completed")
-        )
-        assert [step for step, _ in run.values("train/loss")] == list(range(1, epochs(cell) + 1))
-    (parent,) = [run for run in store.runs.values() if run.parent is None]
-    assert parent.status == "FINISHED"
+        folder = RunFolder(outputs, cell.identity)
+        status = read_status(folder.path)
+        assert (status is not None and status.outcome == "paused") == (cell.identity in given_up)
+        assert folder.finished.exists() == (cell.identity not in given_up)
 
 
-@pytest.mark.usefixtures("store")
 def test_same_command_again_trains_nothing(outputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cells = rates(outputs, 0.001, 0.01, 0.1, 0.2, **SETTINGS)
     run_sweep(cells)
@@ -152,7 +146,6 @@ def test_same_command_again_trains_nothing(outputs: Path, monkeypatch: pytest.Mo
     assert {cell.identity: digests(cell) for cell in cells} == before
 
 
-@pytest.mark.usefixtures("store")
 def test_interrupted_halving_goes_on_to_the_same_decisions(outputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     undisturbed = rates(outputs / "undisturbed", 0.001, 0.01, 0.1, 0.2, **SETTINGS)
     run_sweep(undisturbed)
@@ -174,7 +167,7 @@ def test_interrupted_halving_goes_on_to_the_same_decisions(outputs: Path, monkey
     assert [digests(cell) for cell in cells] == [digests(cell) for cell in undisturbed]
 
 
-@pytest.mark.usefixtures("store")
+@pytest.mark.usefixtures("publishing_here")  # else it is not repeated
 def test_forced_halving_repeats_each_epoch_once(outputs: Path) -> None:
     run_sweep(rates(outputs, 0.001, 0.01, 0.1, 0.2, **SETTINGS))
     cells = rates(outputs, 0.001, 0.01, 0.1, 0.2, force=True, **SETTINGS)
@@ -186,7 +179,6 @@ def test_forced_halving_repeats_each_epoch_once(outputs: Path) -> None:
         ]
 
 
-@pytest.mark.usefixtures("store")
 def test_sweep_without_halving_brings_runs_given_up_to_their_end(outputs: Path) -> None:
     run_sweep(rates(outputs, 0.001, 0.1, **SETTINGS))
     cells = rates(outputs, 0.001, 0.1, **SETTINGS | {"sweep": replace(HALVING, halving=False)})
@@ -195,7 +187,6 @@ def test_sweep_without_halving_brings_runs_given_up_to_their_end(outputs: Path) 
     assert SweepFolder(outputs, sweep_id(cells)).given_up() == {}
 
 
-@pytest.mark.usefixtures("store")
 def test_each_rung_is_announced(outputs: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     run_sweep(rates(outputs, 0.001, 0.01, 0.1, 0.2, **SETTINGS))
@@ -204,7 +195,6 @@ def test_each_rung_is_announced(outputs: Path, caplog: pytest.LogCaptureFixture)
     assert "[8/8]" in caplog.text
 
 
-@pytest.mark.usefixtures("store")
 def test_after_too_many_failures_no_rung_begins_and_nothing_is_given_up(
     outputs: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from experiments.sweeps import sweep
-from experiments.sweeps.grid import Cell
+from experiments.sweeps.cell import Cell
 from tests.runner.composed import CONF
 from tests.runner.conftest import Command
 
