@@ -89,6 +89,8 @@ def test_killed_run_is_closed_by_its_publisher_and_gone_on_with_by_train(
     outputs = tmp_path / "outputs"
     make_store(outputs, tmp_path_factory)
     process = begin("train", *words(outputs, []), cwd=elsewhere)
+    read_until(process.stderr, f"epoch 1/{EPOCHS}")
+    process.send_signal(signal.SIGSTOP)  # it would be at its end before the publisher has begun
     wait_for(lambda: any(run_ids(folder) for folder in outputs.glob("runs/*")))
     process.kill()  # it has no chance to say so
     _, err = process.communicate(timeout=PATIENCE)  # until nobody can write there any more, the publisher included
