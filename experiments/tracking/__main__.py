@@ -38,7 +38,8 @@ def main() -> None:
     done = publisher.publish(again=True)
     done.closed |= closed - done.shown
     _say(done, said)
-    if left := publisher.left():
+    # What another command has left meanwhile is its own publisher's.
+    if left := publisher.left() if done.unreachable is not None else len(done.refused):
         runs = "1 run is" if left == 1 else f"{left} runs are"
         _tell(f"tracking.uri={public(asked['uri'])}: {runs} not complete there yet\n{NOTHING_LOST}")
 
