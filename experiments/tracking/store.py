@@ -114,7 +114,12 @@ class Store:
         with translated(self.uri), one_at_a_time(self.uri):
             found = client.get_experiment_by_name(name)
             if found is None:
-                return str(client.create_experiment(name, None if is_server(self.uri) else artifacts))
+                try:
+                    return str(client.create_experiment(name, None if is_server(self.uri) else artifacts))
+                except mlflow().exceptions.MlflowException:
+                    found = client.get_experiment_by_name(name)
+                    if found is None:  # else another has made it in the meantime
+                        raise
         if found.lifecycle_stage != "active":
             raise StoreRefusesError(
                 f"tracking.experiment={name}: was deleted in {self.key}; restore it or choose another"
