@@ -13,9 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from experiments.tracking.client import mlflow
-from experiments.tracking.process import NOTHING_LOST
+from experiments.tracking.process import nothing_lost
 from experiments.tracking.publisher import Pass, Publisher
-from experiments.tracking.uri import public
 
 _PAUSE = 0.1  # seconds between two looks at the outbox
 _RETRIES = (1.0, 2.0, 5.0, 10.0, 30.0)  # seconds after the first failure, the second, and so forth
@@ -40,8 +39,7 @@ def main() -> None:
     _say(done, said)
     # What another command has left meanwhile is its own publisher's.
     if left := publisher.left() if done.unreachable is not None else len(done.refused):
-        runs = "1 run is" if left == 1 else f"{left} runs are"
-        _tell(f"tracking.uri={public(asked['uri'])}: {runs} not complete there yet\n{NOTHING_LOST}")
+        _tell(nothing_lost(left))
 
 
 def _follow(publisher: Publisher, said: set[str], closed: set[Path]) -> None:
