@@ -18,6 +18,7 @@ from experiments.tracking.publisher import Pass, Publisher
 
 _PAUSE = 0.1  # seconds between two looks at the outbox
 _RETRIES = (1.0, 2.0, 5.0, 10.0, 30.0)  # seconds after the first failure, the second, and so forth
+_FILES = "files"  # stands for all that is said of those that were refused
 _GRACE = 60.0  # seconds for processes to close their runs whose parent was killed
 
 
@@ -66,11 +67,13 @@ def _wait_for_workers(publisher: Publisher) -> None:
 
 
 def _say(done: Pass, said: set[str]) -> None:
-    """Say each thing once."""
-    for line in done.lines():
+    """Say each thing once, and of refused files one: it is the same with all others."""
+    for line in done.lines(files=_FILES not in said):
         if line not in said:
             said.add(line)
             _tell(line)
+    if done.refused_files:
+        said.add(_FILES)
 
 
 def _tell(text: str = "") -> None:

@@ -45,9 +45,15 @@ class Pass:
     unreachable: TrackerError | None = None
     closed: set[Path] = field(default_factory=set)
 
-    def lines(self) -> list[str]:
-        """What a person should know of it."""
-        errors = [self.unreachable, *self.refused.values()]
+    @property
+    def refused_files(self) -> list[TrackerError]:
+        """Why files are not stored; the first reason is most likely that of all."""
+        return [error for error in self.refused.values() if isinstance(error, ArtifactError)]
+
+    def lines(self, *, files: bool = True) -> list[str]:
+        """What a person should know of it, of refused files too if wanted."""
+        others = [error for error in self.refused.values() if not isinstance(error, ArtifactError)]
+        errors = [self.unreachable, *others, *(self.refused_files[:1] if files else [])]
         said = list(dict.fromkeys(str(error) for error in errors if error is not None))
         if len(said) > _LINES:
             said[_LINES:] = [f"and {len(said) - _LINES} more like these"]
