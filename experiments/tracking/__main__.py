@@ -36,6 +36,7 @@ def main() -> None:
     if not sys.stdin.readline():  # the parent was killed: its workers are about to end too
         _wait_for_workers(publisher)
     done = publisher.publish(again=True)
+    publisher.close()
     done.closed |= closed - done.shown
     _say(done, said)
     # What another command has left meanwhile is its own publisher's.

@@ -77,7 +77,8 @@ class Publisher:
         self, uri: str, outputs_dir: Path, on_progress: Callable[[], None] = lambda: None, *, asks_all: bool = False
     ) -> None:
         self._uri, self._outputs_dir, self._on_progress = uri, outputs_dir, on_progress
-        self.reconciler = Reconciler(Store(uri), outputs_dir, asks_all=asks_all)
+        self._store = Store(uri)
+        self.reconciler = Reconciler(self._store, outputs_dir, asks_all=asks_all)
         self._looked_at: dict[Path, object] = {}  # what a folder was like when nothing was left to be done
 
     def publish(self, folders: Iterable[Path] | None = None, *, again: bool = False) -> Pass:
@@ -108,6 +109,10 @@ class Publisher:
             if folder not in done.busy:
                 self._looked_at[folder] = _look(folder) if folder in ended else looks[folder]
         return done
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self._store.close()
 
     def left(self) -> int:
         """How many folders that no process is at are not completely shown."""

@@ -71,6 +71,11 @@ class Store:
                 mend_locations(path)
         return client
 
+    def close(self) -> None:
+        """Let go of a database, if it is one: what was written ahead is in the file itself then."""
+        if "client" in self.__dict__ and (engine := getattr(self.client._tracking_client.store, "engine", None)):
+            engine.dispose()
+
     def is_missing(self) -> bool:
         """Whether opening the store would make it."""
         path = sqlite_path(self.uri)
