@@ -14,13 +14,13 @@ from pathlib import Path
 
 from experiments.tracking.client import mlflow
 from experiments.tracking.outbox import all_folders
-from experiments.tracking.process import NOTHING_LOST
+from experiments.tracking.process import nothing_lost
 from experiments.tracking.publisher import Pass, Publisher
 from experiments.tracking.store import Store
-from experiments.tracking.uri import public
 
 _PAUSE = 0.1  # seconds between two looks at the outbox
 _RETRIES = (1.0, 2.0, 5.0, 10.0, 30.0)  # seconds after the first failure, the second, and so forth
+_FILES = "files"  # stands for all that is said of those that were refused
 _GRACE = 60.0  # seconds for processes to close their runs whose parent was killed
 
 
@@ -41,11 +41,12 @@ def main() -> None:
     if not sys.stdin.readline():  # the parent was killed: its workers are about to end too
         _wait_for_workers(publisher)
     done = publisher.publish(again=True)
+    publisher.close()
     done.closed |= closed - done.shown
     _say(done, said)
-    if left := publisher.left():
-        runs = "1 run is" if left == 1 else f"{left} runs are"
-        _tell(f"tracking.uri={public(asked['uri'])}: {runs} not complete there yet\n{NOTHING_LOST}")
+    # What another command has left meanwhile is its own publisher's.
+    if left := publisher.left() if done.unreachable is not None else len(done.refused):
+        _tell(nothing_lost(left))
 
 
 def _follow(publisher: Publisher, said: set[str], closed: set[Path]) -> None:
@@ -72,11 +73,13 @@ def _wait_for_workers(publisher: Publisher) -> None:
 
 
 def _say(done: Pass, said: set[str]) -> None:
-    """Say each thing once."""
-    for line in done.lines():
+    """Say each thing once, and of refused files one: it is the same with all others."""
+    for line in done.lines(files=_FILES not in said):
         if line not in said:
             said.add(line)
             _tell(line)
+    if done.refused_files:
+        said.add(_FILES)
 
 
 def _tell(text: str = "") -> None:

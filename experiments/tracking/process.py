@@ -23,8 +23,14 @@ _log = logging.getLogger(__name__)
 
 _ROOT = Path(__file__).resolve().parents[2]
 _START, _LOCAL, _SERVER = 60.0, 30.0, 6.0  # seconds without a sign of life: before the first, later, from a server
-NOTHING_LOST = "Nothing is lost: the next command that tracks there goes on, or python -m experiments.sync."
 _LONGEST = 60.0  # seconds in all to wait for it when nothing else is left to do
+
+
+def nothing_lost(left: int) -> str:
+    """What a command says at its end where a store does not show all."""
+    are = "1 run is" if left == 1 else f"{left} runs are"
+    goes_on = "the next command that tracks there goes on, or python -m experiments.sync"
+    return f"Nothing is lost: {are} not complete there yet; {goes_on}."
 
 
 _started: list["subprocess.Popen[str]"] = []
@@ -89,9 +95,7 @@ class PublisherProcess:
         finally:
             self._end()
         if self._process.returncode and (left := self._left()):
-            runs = "1 run is" if left == 1 else f"{left} runs are"
-            said = "tracking.uri=%s: is too slow to be waited for; %s not complete there yet\n%s"
-            _log.warning(said, public(self._uri), runs, NOTHING_LOST)
+            _log.warning("tracking.uri=%s: is too slow to be waited for\n%s", public(self._uri), nothing_lost(left))
 
     def _left(self) -> int:
         """How many folders it could still do something for."""

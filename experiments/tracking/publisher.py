@@ -46,9 +46,15 @@ class Pass:
     unreachable: TrackerError | None = None
     closed: set[Path] = field(default_factory=set)
 
-    def lines(self) -> list[str]:
-        """What a person should know of it."""
-        errors = [self.unreachable, *self.refused.values()]
+    @property
+    def refused_files(self) -> list[TrackerError]:
+        """Why files are not stored; the first reason is most likely that of all."""
+        return [error for error in self.refused.values() if isinstance(error, ArtifactError)]
+
+    def lines(self, *, files: bool = True) -> list[str]:
+        """What a person should know of it, of refused files too if wanted."""
+        others = [error for error in self.refused.values() if not isinstance(error, ArtifactError)]
+        errors = [self.unreachable, *others, *(self.refused_files[:1] if files else [])]
         said = list(dict.fromkeys(str(error) for error in errors if error is not None))
         if len(said) > _LINES:
             said[_LINES:] = [f"and {len(said) - _LINES} more like these"]
@@ -72,7 +78,8 @@ class Publisher:
         self, uri: str, outputs_dir: Path, on_progress: Callable[[], None] = lambda: None, *, asks_all: bool = False
     ) -> None:
         self._uri, self._outputs_dir, self._on_progress = uri, outputs_dir, on_progress
-        self.reconciler = Reconciler(Store(uri), outputs_dir, asks_all=asks_all)
+        self._store = Store(uri)
+        self.reconciler = Reconciler(self._store, outputs_dir, asks_all=asks_all)
         self._looked_at: dict[Path, object] = {}  # what a folder was like when nothing was left to be done
 
     def publish(self, folders: Iterable[Path] | None = None, *, again: bool = False) -> Pass:
@@ -105,6 +112,10 @@ class Publisher:
             if folder not in done.busy:
                 self._looked_at[folder] = _look(folder) if folder in ended else looks[folder]
         return done
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self._store.close()
 
     def left(self) -> int:
         """How many folders that no process is at are not completely shown."""

@@ -72,6 +72,11 @@ class Store:
                 mend_locations(path)
         return client
 
+    def close(self) -> None:
+        """Let go of a database, if it is one: what was written ahead is in the file itself then."""
+        if "client" in self.__dict__ and (engine := getattr(self.client._tracking_client.store, "engine", None)):
+            engine.dispose()
+
     def is_missing(self) -> bool:
         """Whether opening the store would make it."""
         path = sqlite_path(self.uri)
@@ -113,7 +118,12 @@ class Store:
         with translated(self.uri), one_at_a_time(self.uri):
             found = client.get_experiment_by_name(name)
             if found is None:
-                return str(client.create_experiment(name, None if is_server(self.uri) else artifacts))
+                try:
+                    return str(client.create_experiment(name, None if is_server(self.uri) else artifacts))
+                except mlflow().exceptions.MlflowException:
+                    found = client.get_experiment_by_name(name)
+                    if found is None:  # else another has made it in the meantime
+                        raise
         if found.lifecycle_stage != "active":
             raise StoreRefusesError(
                 f"tracking.experiment={name}: was deleted in {self.key}; restore it or choose another"

@@ -9,7 +9,7 @@ from typing import IO, NamedTuple
 
 import pytest
 
-from experiments.recorders.tracker import Tracker
+from experiments.tracking.store import Store
 from tests.runner.composed import CHECKOUT
 from tests.runner.stores import make_store
 
@@ -94,7 +94,7 @@ def begin_command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Begin]:
         folder = tmp_path_factory.mktemp("command")
         outputs, elsewhere = folder / "outputs", folder / "elsewhere"
         elsewhere.mkdir()
-        Tracker(make_store(outputs, tmp_path_factory), "cnn", outputs).open()
+        Store(make_store(outputs, tmp_path_factory)).experiment_id("cnn", (outputs / "artifacts").as_uri())
         where = ["--outputs-dir", str(outputs)] if words[0] == "ui" else [f"outputs_dir={outputs}"]
         begun.append(Command(begin(*words, *where, cwd=elsewhere), outputs, elsewhere))
         return begun[-1]

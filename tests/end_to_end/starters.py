@@ -8,6 +8,7 @@ from pathlib import Path
 
 from experiments.config.schema import Config
 from experiments.runs.execute import execute
+from experiments.tracking.process import publishing
 from tests.end_to_end.conftest import PATIENCE
 
 
@@ -19,7 +20,7 @@ def preloaded() -> ForkServerContext:
 
 
 def begin_at_once(configs: list[Config], said: Path) -> list[int | None]:
-    """Carry out runs in a process each, which wait for one another before they begin; return their exit codes.
+    """Carry out runs as commands do, each in a process; they wait for one another first. Return their exit codes.
 
     Args:
         configs: the runs.
@@ -40,4 +41,5 @@ def _carry_out(config: Config, barrier: Barrier, said: Path) -> None:
     for stream in (1, 2):
         os.dup2(terminal, stream)
     barrier.wait(PATIENCE)
-    execute(config)
+    with publishing(config.tracking.uri, Path(config.outputs_dir)):
+        execute(config)

@@ -59,7 +59,7 @@ def test_run_goes_on_without_its_terminal_where_nohup_said_so(outputs: Path, els
 def test_sweep_is_closed_in_order_and_goes_on(launcher: str, outputs: Path, elsewhere: Path) -> None:
     with on_a_terminal(*words(outputs, launcher), cwd=elsewhere) as terminal:
         wait_for(lambda: len(begun(outputs)) >= 2)
-        workers = children(terminal.process.pid)
+        workers = set(children(terminal.process.pid)) & set(family(terminal.process.pid))  # no publisher
         terminal.close()
         os.killpg(terminal.process.pid, signal.SIGHUP)
         assert terminal.process.wait(PATIENCE) == 130

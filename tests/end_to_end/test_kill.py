@@ -11,7 +11,6 @@ from mlflow import MlflowClient
 from experiments.runs.execute import execute
 from tests.end_to_end.conftest import PATIENCE, TINY, begin, finish
 from tests.runner.composed import composed_config
-from tests.runner.doubles import store_in_memory
 from tests.runner.stores import make_store
 
 EPOCHS, KILLS = 12, 4
@@ -53,7 +52,7 @@ def wait_for_place_within_an_epoch(outputs: Path, after: Place) -> None:
 
 @pytest.mark.long
 def test_run_killed_within_epochs_ends_with_the_same_weights_and_each_step_once(
-    tmp_path: Path, elsewhere: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, elsewhere: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     outputs = tmp_path / "outputs"
     make_store(outputs, tmp_path_factory)
@@ -73,7 +72,6 @@ def test_run_killed_within_epochs_ends_with_the_same_weights_and_each_step_once(
     log = (folder / "train.log").read_text().splitlines()
     assert [line.partition("going on after ")[2] for line in log if "going on after" in line] == expected
     assert len([line for line in expected if line.startswith("batch")]) > KILLS / 2
-    store_in_memory(monkeypatch)
     undisturbed = execute(composed_config(*WORDS, f"outputs_dir={tmp_path}/undisturbed")).folder
     summary = json.loads((folder / "finished.json").read_text())
     assert summary["weights.sha256"] == json.loads(undisturbed.finished.read_text())["weights.sha256"]

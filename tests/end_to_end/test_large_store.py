@@ -40,6 +40,7 @@ def large(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, elsewhere: P
     assert done.returncode == 0, done.stderr
     with closing(sqlite3.connect(outputs / "mlflow.db")) as store, store:
         run_id, name = store.execute("SELECT run_uuid, value FROM tags WHERE key = 'identity'").fetchone()
+        (key,) = store.execute("SELECT value FROM tags WHERE key = 'run.key' AND run_uuid = ?", (run_id,)).fetchone()
         for table in ("runs", "params", "metrics", "latest_metrics", "tags"):
             copy(store, table, run_id)
     original = RunFolder(outputs, name).path
@@ -47,10 +48,13 @@ def large(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, elsewhere: P
         copied = RunFolder(outputs, f"{number:012x}")
         copied.path.mkdir()
         for file in original.iterdir():
-            if file.name not in ("lock", "tracked.json"):
+            if file.name not in ("lock", "publish.lock", "targets.json", "published.json"):
                 os.link(file, copied.path / file.name)
-        book = (original / "tracked.json").read_text().replace(run_id, f"{run_id[:27]}{number:05d}")
-        copied.tracked.write_text(book)
+        for name in ("targets.json", "published.json"):
+            text = (original / name).read_text()
+            for unique in (run_id, key):
+                text = text.replace(unique, f"{unique[:27]}{number:05d}")
+            (copied.path / name).write_text(text)
     return outputs
 
 
@@ -59,8 +63,10 @@ def copy(store: sqlite3.Connection, table: str, run_id: str) -> None:
     columns = [row[1] for row in store.execute(f"PRAGMA table_info({table})")]
     values = ", ".join(ID if column == "run_uuid" else column for column in columns)
     if table == "tags":
-        identity = "CASE key WHEN 'identity' THEN printf('%012x', number) ELSE value END"
-        values = ", ".join({"run_uuid": ID, "value": identity}.get(column, column) for column in columns)
+        unique = {"identity": "printf('%012x', number)", "run.key": ID.replace("run_uuid", "value")}
+        cases = " ".join(f"WHEN '{tag}' THEN {value}" for tag, value in unique.items())
+        value = f"CASE key {cases} ELSE value END"
+        values = ", ".join({"run_uuid": ID, "value": value}.get(column, column) for column in columns)
     store.execute(
         f"WITH RECURSIVE counted(number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM counted WHERE number < {RUNS}) "
         f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values} FROM {table}, counted WHERE run_uuid = ?",

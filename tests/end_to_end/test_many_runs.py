@@ -89,7 +89,7 @@ def test_no_file_stays_open(swept: Swept) -> None:
 
 def test_no_draft_is_left(swept: Swept) -> None:
     assert list(swept.outputs.rglob("*.draft")) == []
-    assert swept.left == {"artifacts", "mlflow.db", "mlflow.db.lock", "pending", "runs", "sweeps"}
+    assert swept.left == {"artifacts", "mlflow.db", "mlflow.db.lock", "outbox", "runs", "sweeps"}
     contents = {frozenset(path.name for path in folder.iterdir()) for folder in (swept.outputs / "runs").iterdir()}
     assert len(contents) == 1
     assert list(swept.temporary.iterdir()) == []

@@ -15,7 +15,6 @@ from mlflow.entities import Run
 from experiments.runs.execute import execute
 from tests.end_to_end.conftest import TINY, Begin, Command, finish
 from tests.runner.composed import composed_config
-from tests.runner.doubles import store_in_memory
 
 Finished = subprocess.CompletedProcess[str]
 RATES, SIZES = ("0.1", "0.2"), ("8", "12")
@@ -142,15 +141,13 @@ def test_nothing_is_written_to_the_current_folder(command: Finished, begun: Comm
     assert list(begun.elsewhere.iterdir()) == []
 
 
-def test_processes_give_the_bits_of_one_process(
-    children: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store = store_in_memory(monkeypatch)
+def test_processes_give_the_bits_of_one_process(children: list[Run], tmp_path: Path) -> None:
+    alone = {}
     for rate in RATES:
         for size in SIZES:
             words = [f"optimizer.lr={rate}", f"data.batch_size={size}", f"outputs_dir={tmp_path}", "trainer.epochs=2"]
-            execute(composed_config(*FIXED, *words, "trainer.threads=2"))
-    alone = {run.tags["identity"]: run.tags["weights.sha256"] for run in store.runs.values()}
+            folder = execute(composed_config(*FIXED, *words, "trainer.threads=2")).folder
+            alone[folder.identity] = json.loads(folder.finished.read_text())["weights.sha256"]
     assert alone == {run.data.tags["identity"]: run.data.tags["weights.sha256"] for run in children}
 
 

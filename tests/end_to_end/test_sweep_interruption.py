@@ -23,7 +23,6 @@ from tests.end_to_end.sweeps import (
     words,
 )
 from tests.runner.composed import composed_config
-from tests.runner.doubles import store_in_memory
 from tests.runner.stores import make_store
 
 pytestmark = pytest.mark.long
@@ -44,13 +43,11 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The weights of every run, trained in this process one after the other and never stopped."""
     outputs = tmp_path_factory.mktemp("undisturbed")
     digests = {}
-    with pytest.MonkeyPatch.context() as patch:
-        store_in_memory(patch)
-        for rate in RATES:
-            folder = execute(composed_config(*words(outputs, rates=(rate,))[2:])).folder
-            summary = folder.summary()
-            assert summary is not None
-            digests[folder.identity] = summary["weights.sha256"]
+    for rate in RATES:
+        folder = execute(composed_config(*words(outputs, rates=(rate,))[2:])).folder
+        summary = folder.summary()
+        assert summary is not None
+        digests[folder.identity] = summary["weights.sha256"]
     return digests
 
 

@@ -10,13 +10,13 @@ from random import Random
 from typing import NamedTuple
 
 from tests.faults import job
-from tests.faults.evidence import epochs_recorded, left_drafts, left_open, lost_in_folder, lost_in_store, run_folder
+from tests.faults.evidence import epochs_recorded, left_behind, left_open, lost_in_folder, lost_in_store, run_folder
 from tests.faults.ground import Ground
 from tests.faults.processes import Started, fork, until
 from tests.faults.trial import Trial, chance, without_repetitions
 
 KIND = "damage"
-FILES = ("history.jsonl", "config.yaml", "tracked.json", "environment.json")
+FILES = ("history.jsonl", "config.yaml", "environment.json", "targets.json", "status.json", "published.json")
 _STOPPED_AFTER = 4  # epochs
 _LINES = 3  # that a refusal may have
 
@@ -55,7 +55,7 @@ def _wrong_with(command: Started, outputs: Path, ground: Ground) -> list[str]:
     if command.out.partition("\n")[0] != expected.printed:
         wrong.append(f"it prints {command.out.partition(chr(10))[0]!r} instead of {expected.printed!r}")
     folder, database = run_folder(outputs), outputs / "mlflow.db"
-    wrong += lost_in_folder(folder, expected) + left_open(database) + left_drafts(outputs)
+    wrong += lost_in_folder(folder, expected) + left_open(database) + left_behind(outputs)
     return wrong + lost_in_store(database, outputs / "artifacts", folder, expected, again=True)
 
 
@@ -76,7 +76,7 @@ def _turn_over(path: Path, draw: Random) -> str:
 
 @cache
 def _template(ground: Ground, *, is_finished: bool) -> Template:
-    """A run that is finished, or was killed on its way, and was looked at by no command since."""
+    """A run that is finished, or was killed on its way, and that its publisher alone has closed."""
     outputs = ground.outputs(KIND, kept=True)
     command = fork(job.words(outputs), outputs.parent)
     if is_finished:
@@ -84,6 +84,7 @@ def _template(ground: Ground, *, is_finished: bool) -> Template:
     else:
         assert until(lambda: epochs_recorded(outputs) >= _STOPPED_AFTER, command)
         command.kill()
+        assert not command.end_all()
     kept = outputs.with_name("kept")
     shutil.copytree(outputs, kept)
     return Template(kept, outputs)

@@ -74,12 +74,12 @@ def stored_runs(database: Path, identity: str, experiment: str) -> list[StoredRu
         return [_stored_run(store, run_id, status) for run_id, status in ids]
 
 
-def lost(outputs: Path, expected: Result, *, runs: int | None = None) -> list[str]:
-    """What is wrong with the only run in this folder, and with what the store there shows of it, `runs` as below."""
+def lost(outputs: Path, expected: Result) -> list[str]:
+    """What is wrong with the only run in this folder, and with what the store there shows of it."""
     folder = run_folder(outputs)
     wrong = lost_in_folder(folder, expected)
-    wrong += lost_in_store(outputs / "mlflow.db", outputs / "artifacts", folder, expected, runs=runs)
-    return wrong + left_open(outputs / "mlflow.db") + left_drafts(outputs)
+    wrong += lost_in_store(outputs / "mlflow.db", outputs / "artifacts", folder, expected)
+    return wrong + left_open(outputs / "mlflow.db") + left_behind(outputs)
 
 
 def lost_in_folder(folder: Path, expected: Result) -> list[str]:
@@ -104,7 +104,6 @@ def lost_in_store(
     expected: Result,
     *,
     experiment: str = "cnn",
-    runs: int | None = None,
     again: bool = False,
 ) -> list[str]:
     """What is wrong with what a store shows of a run.
@@ -115,17 +114,16 @@ def lost_in_store(
         folder: of the run.
         expected: what it should have come to.
         experiment: name.
-        runs: how many MLflow runs there may be, the finished one included; any number of KILLED ones if not given.
-        again: whether the run was finished before and may have been carried out again, as after `force=true`.
+        again: whether an earlier attempt may be shown beside it, as after `force=true`.
     """
     found = stored_runs(database, folder.name, experiment)
     finished = [run for run in found if run.status == "FINISHED"]
     wrong = [f"{run.run_id} is {run.status}" for run in found if run.status not in ("FINISHED", "KILLED")]
     wrong += [f"{run.run_id} has {pair} {number} times" for run in found for pair, number in _repeated(run)]
-    if runs is not None and len(found) > runs:
-        wrong.append(f"there are {len(found)} runs of {folder.name}")
-    if not finished or (len(finished) > 1 and not again):
-        return [*wrong, f"there are {len(finished)} finished runs of {folder.name}"]
+    keys = Counter(run.tags.get("run.key") for run in found)
+    wrong += [f"{number} runs have the key {key}" for key, number in keys.items() if number > 1]
+    if not finished or (len(found) > 1 and not again):
+        return [*wrong, f"there are {len(found)} runs of {folder.name}, {len(finished)} finished"]
     for run in finished:
         wrong += _lost_of_finished(run, artifacts, expected)
     history = _files(finished[-1], artifacts).get("history.jsonl")
@@ -145,9 +143,22 @@ def left_open(database: Path, experiment: str = "cnn") -> list[str]:
     return [f"{run_id} is RUNNING" for (run_id,) in ids]
 
 
+def left_behind(outputs: Path) -> list[str]:
+    """Files that were to take another's place and never did, and marks of folders that are not shown completely."""
+    return left_drafts(outputs) + left_marks(outputs)
+
+
 def left_drafts(outputs: Path) -> list[str]:
     """Files that were to take another's place and never did."""
     return [f"{path.relative_to(outputs)} is left" for path in sorted(outputs.rglob("*.draft"))]
+
+
+def left_marks(outputs: Path) -> list[str]:
+    """Folders that are still to be shown somewhere; of one without targets nobody knows where."""
+    marks = [path.name for path in sorted((outputs / "outbox").glob("*"))]
+    return [
+        f"outbox/{name} is left" for name in marks if (outputs / name.replace(".", "/", 1) / "targets.json").exists()
+    ]
 
 
 def _lost_of_finished(run: StoredRun, artifacts: Path, expected: Result) -> list[str]:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.faults import job
-from tests.faults.evidence import Result, left_drafts, left_open, lost_in_folder, lost_in_store, run_folder
+from tests.faults.evidence import Result, left_behind, left_open, lost_in_folder, lost_in_store, run_folder
 from tests.faults.ground import Ground
 from tests.faults.kills import came_to_an_end
 from tests.faults.processes import Started, fork
@@ -17,7 +17,7 @@ from tests.faults.trial import Trial, chance, without_repetitions
 KIND = "full disk"
 _SIZE = 6 << 20  # bytes of the disk: several times what a run and its store take
 _LEFT = 20_000  # bytes at the most that are left when it is full: enough for some files, not for all
-_LINES = 4  # that a command may say: of the log, of the store (two), and when it gives up
+_LINES = 4  # that a command may say: of the log, of the store (two, and how much is missing), and when it gives up
 
 
 def trial(seed: int, ground: Ground) -> Trial:
@@ -73,7 +73,7 @@ def _lost(outputs: Path, database: Path, expected: Result) -> list[str]:
         *lost_in_folder(folder, expected),
         *lost_in_store(database, outputs / "artifacts", folder, expected),
         *left_open(database),
-        *left_drafts(outputs),
+        *left_behind(outputs),
     ]
 
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tests.faults import job
-from tests.faults.evidence import StoredRun, left_drafts, left_open, run_folder, stored_runs
+from tests.faults.evidence import StoredRun, left_behind, left_open, run_folder, stored_runs
 from tests.faults.evidence import lost as lost_of
 from tests.faults.ground import Ground
 from tests.faults.kills import came_to_an_end
@@ -39,7 +39,7 @@ def trial(seed: int, ground: Ground) -> Trial:
     again = fork(job.words(outputs), outputs.parent)
     lost += came_to_an_end(again)
     if not lost:
-        lost += lost_of(outputs, ground.undisturbed().result, runs=1)
+        lost += lost_of(outputs, ground.undisturbed().result)
     said = " and ".join(number.name for number in numbers)
     done = f"{said} {moment:.0%} of a run's time after it had begun"
     return Trial("SIGINT, SIGTERM or SIGHUP", seed, done, without_repetitions(lost), command.err + again.err)
@@ -57,7 +57,7 @@ def _not_closed(outputs: Path, code: int, said: str) -> list[str]:
     }
     stored = stored_runs(outputs / "mlflow.db", folder.name, "cnn")
     ends = [(run.status, run.tags.get("outcome")) for run in stored]
-    lost = [what for what, is_so in wrong.items() if is_so] + left_open(outputs / "mlflow.db") + left_drafts(outputs)
+    lost = [what for what, is_so in wrong.items() if is_so] + left_open(outputs / "mlflow.db") + left_behind(outputs)
     lost += [f"it is shown as {end}" for end in ends if end not in _ends(is_finished=is_finished)]
     return lost + _not_shown(folder / "history.jsonl", stored)
 

@@ -3,7 +3,18 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.faults import crashes, damages, full_disks, hostile, interruptions, kills, outages, sweep_kills
+from tests.faults import (
+    crashes,
+    damages,
+    full_disks,
+    hostile,
+    interruptions,
+    kills,
+    outages,
+    publisher_kills,
+    refused_files,
+    sweep_kills,
+)
 from tests.faults.ground import Ground
 from tests.faults.trial import Trial
 
@@ -32,7 +43,9 @@ KINDS = (
     Kind(crashes.KIND, crashes.trial, 140, (9, 42, 75, 116)),  # every write of a run, and some of them twice
     Kind(sweep_kills.KIND, sweep_kills.trial, 6, (2,)),
     Kind(interruptions.KIND, interruptions.trial, 60, (0, 1)),
+    Kind(publisher_kills.KIND, publisher_kills.trial, 50, (0, 1)),
     Kind(outages.KIND, outages.trial, 20, (7, 10)),
+    Kind(refused_files.KIND, refused_files.trial, 6, (0, 1, 2)),
     Kind(full_disks.KIND, full_disks.trial, 12, (0, 8), full_disks.obstacle),
     Kind(damages.KIND, damages.trial, 110, (0, 1, 5, 37, 107)),
     Kind(hostile.KIND, hostile.trial, hostile.NUMBER, (0, 3, 8, 16, 21, 29)),

@@ -13,10 +13,7 @@ from rich.table import Table
 
 from tests.faults.ground import Ground
 from tests.faults.kinds import KINDS, Kind
-from tests.faults.slowdown import measured
 from tests.faults.trial import Trial
-
-SLOWDOWN = "slowdown"  # no fault that could lose anything, but a figure
 
 
 def main() -> int:
@@ -24,7 +21,7 @@ def main() -> int:
     names = [kind.name for kind in KINDS]
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__.partition(": ")[2])
     parser.add_argument("--trials", type=int, metavar="N", help="of each kind; else each has its own number")
-    parser.add_argument("--only", choices=[*names, SLOWDOWN], metavar="KIND", help=", ".join([*names, SLOWDOWN]))
+    parser.add_argument("--only", choices=names, metavar="KIND", help=", ".join(names))
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the first trial of each kind")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="faults") as base:
@@ -32,12 +29,9 @@ def main() -> int:
         try:
             kinds = [kind for kind in KINDS if chosen.only in (None, kind.name)]
             trials = list(_all(kinds, chosen.trials, chosen.seed, ground))
-            slowdown = measured(ground) if chosen.only in (None, SLOWDOWN) else ()
         finally:
             ground.close()
     _print_table(trials)
-    for line in slowdown:
-        print(line)
     return 1 if any(trial.lost for trial in trials) else 0
 
 

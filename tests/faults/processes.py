@@ -1,6 +1,7 @@
 """Commands in processes of their own, each with all that it starts in a session of its own.
 
-A forked one finds everything imported, which otherwise takes seconds; a fresh one is what a user starts.
+A forked one finds everything imported, which otherwise takes seconds; a fresh one is what a user starts. Publishers are
+always fresh.
 """
 
 import atexit
@@ -23,7 +24,8 @@ from tests.end_to_end.sweeps import family
 from tests.faults.write_points import die_at
 from tests.runner.composed import CHECKOUT
 
-SOON = 10.0  # seconds in which what a killed process had started must be gone
+SOON = 60.0  # seconds in which what a killed process had started must be gone; its publisher closes its runs first
+_MARK = "STARTED_BY"
 VARIABLES = {"PYTHONPATH": str(CHECKOUT), "NO_PROXY": "127.0.0.1", "PYTHONUNBUFFERED": "1", "COLUMNS": "200"}
 
 
@@ -32,7 +34,7 @@ class Started:
     """A command under way."""
 
     process: "subprocess.Popen[bytes] | BaseProcess"
-    said_in: Path
+    said_in: Path  # also the mark of all that it starts, in their environment
     begun: float = field(default_factory=time.monotonic)
 
     @property
@@ -66,12 +68,23 @@ class Started:
     def end_all(self) -> list[int]:
         """Kill what is left of its session after a while, and return what that was."""
         until = time.monotonic() + SOON
-        while family(self.pid) and time.monotonic() < until:
+        while self._started() and time.monotonic() < until:
             time.sleep(0.02)
-        left = family(self.pid)
+        left = self._started()
         for pid in left:
             os.kill(pid, signal.SIGKILL)
         return left
+
+    def publishers(self) -> list[int]:
+        """Its publishers that are there."""
+        return [pid for pid in self._started() if b"experiments.tracking" in _of_process(pid, "cmdline").split(b"\0")]
+
+    def _started(self) -> list[int]:
+        """All that it has started, itself included; publishers have sessions of their own."""
+        mark = f"{_MARK}={self.said_in}".encode()
+        everybody = (int(path.name) for path in Path("/proc").glob("[0-9]*"))
+        marked = {pid for pid in everybody if mark in _of_process(pid, "environ").split(b"\0")}
+        return sorted(marked | set(family(self.pid)))
 
     @property
     def out(self) -> str:
@@ -89,7 +102,7 @@ def begin(words: Sequence[str], folder: Path, *, variables: dict[str, str] | Non
     said = _new_name(folder)
     with said.with_suffix(".out").open("wb") as out, said.with_suffix(".err").open("wb") as err:
         command = [sys.executable, "-m", f"experiments.{words[0]}", *words[1:]]
-        environment = {**os.environ, **VARIABLES, **(variables or {})}
+        environment = {**os.environ, **VARIABLES, _MARK: str(said), **(variables or {})}
         process = subprocess.Popen(
             command, cwd=_nowhere(folder), env=environment, stdout=out, stderr=err, start_new_session=True
         )
@@ -137,7 +150,7 @@ def _carry_out(words: list[str], said: Path, where: Path, extras: tuple[int | No
     for stream, suffix in ((1, ".out"), (2, ".err")):
         os.dup2(os.open(said.with_suffix(suffix), os.O_WRONLY | os.O_APPEND | os.O_CREAT), stream)
     os.chdir(where)
-    os.environ |= VARIABLES
+    os.environ |= {**VARIABLES, _MARK: str(said)}
     memory, die_at_write, points = extras
     if memory is not None:
         limit = _address_space() + memory
@@ -149,6 +162,14 @@ def _carry_out(words: list[str], said: Path, where: Path, extras: tuple[int | No
         sys.exit(import_module(f"experiments.{words[0]}").main())
     finally:
         atexit._run_exitfuncs()  # which a forked process does not do by itself
+
+
+def _of_process(pid: int, name: str) -> bytes:
+    """What /proc says of a process; nothing of one that has ended, or is only not waited for."""
+    try:
+        return Path(f"/proc/{pid}/{name}").read_bytes()
+    except OSError:
+        return b""
 
 
 def _address_space() -> int:

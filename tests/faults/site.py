@@ -59,5 +59,3 @@ OF_THE_SERVER: dict[str, Callable[[Site], None]] = {
 }
 _OF_REQUESTS = {f"requests {mode.value}": _as(mode) for mode in Mode if mode is not Mode.FORWARD}
 FAULTS = OF_THE_SERVER | _OF_REQUESTS
-# The server may have done what it was asked for without the client's learning of it.
-LOSE_ANSWERS = {*OF_THE_SERVER, *(f"requests {mode.value}" for mode in (Mode.CUT, Mode.SILENT, Mode.GARBAGE))}

@@ -9,9 +9,9 @@ from contextlib import closing, suppress
 from functools import cache
 from pathlib import Path
 
-from tests.end_to_end.sweeps import children
+from tests.end_to_end.sweeps import children, family
 from tests.faults import job
-from tests.faults.evidence import Result, left_drafts, left_open, lost_in_folder, lost_in_store, result
+from tests.faults.evidence import Result, left_behind, left_marks, left_open, lost_in_folder, lost_in_store, result
 from tests.faults.ground import Ground
 from tests.faults.kills import came_to_an_end
 from tests.faults.processes import Started, begin, fork, until
@@ -34,6 +34,7 @@ def trial(seed: int, ground: Ground) -> Trial:
     time.sleep(moment)
     _kill(command, victim, draw)
     lost = [f"process {pid} is left" for pid in command.end_all()]
+    lost += left_open(outputs / "mlflow.db") + left_marks(outputs)
     again = fork(_words(outputs), outputs.parent)
     lost += came_to_an_end(again)
     if not lost:
@@ -49,7 +50,7 @@ def _words(outputs: Path, *more: str) -> list[str]:
 
 def _kill(command: Started, victim: str, draw: random.Random) -> None:
     """A killed worker costs its own run; the sweep goes on to its end."""
-    workers = sorted(children(command.pid))
+    workers = sorted(set(children(command.pid)) & set(family(command.pid)))
     if victim == "itself" or not workers:
         command.kill()
         return
@@ -72,7 +73,7 @@ def _lost(outputs: Path, expected: dict[str, Result]) -> list[str]:
     folders = {folder.name: folder for folder in (outputs / "runs").iterdir()}
     if folders.keys() != expected.keys():
         return [f"there are runs {sorted(folders)} instead of {sorted(expected)}"]
-    lost = left_open(database) + left_drafts(outputs) + _lost_parent(database)
+    lost = left_open(database) + left_behind(outputs) + _lost_parent(database)
     for identity, folder in folders.items():
         lost += lost_in_folder(folder, expected[identity])
         lost += lost_in_store(database, artifacts, folder, expected[identity])

@@ -1,8 +1,7 @@
 """Every moment at which a process is about to change something on the disk, and its death at one of them.
 
 Python announces each file that is opened for writing, moved or removed (`sys.addaudithook`); besides that, every fsync
-and every transaction that a database is about to end counts. Between
-two of them nothing changes that a kill could tear.
+counts. Between two of them nothing changes that a kill could tear. What a process starts is not counted.
 """
 
 import os
@@ -36,7 +35,6 @@ def die_at(number: int | None, points: Path | None) -> None:
             point(f"open {arguments[0]}")
 
     _announce_fsync(point)
-    _announce_commits(point)
     sys.addaudithook(heard)
 
 
@@ -52,10 +50,3 @@ def _announce_fsync(point: Any) -> None:
         fsync(fd)
 
     os.fsync = announced
-
-
-def _announce_commits(point: Any) -> None:
-    from sqlalchemy import event  # noqa: PLC0415  # the process that forks has imported it, pytest's has not
-    from sqlalchemy.engine import Engine  # noqa: PLC0415  # likewise
-
-    event.listen(Engine, "commit", lambda _: point("commit"))
