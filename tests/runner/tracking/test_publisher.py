@@ -162,8 +162,11 @@ def test_target_that_is_damaged_or_a_strangers_does_not_count(damage: dict[str, 
         assert targets(whole.path) == []
 
 
+NOTE = {"run_id": "a", "experiment_id": "1"}
+
+
 @pytest.mark.parametrize(
-    "note", [3, {"run_id": "../x"}, {"run_id": "a", "epochs": "many"}, {"run_id": "a", "files": 3}]
+    "note", [3, {"run_id": "a"}, *(NOTE | damage for damage in ({"run_id": "../x"}, {"epochs": "3"}, {"files": 3}))]
 )
 def test_damaged_memory_of_what_is_shown_is_none(note: object, tmp_path: Path) -> None:
     (tmp_path / "published.json").write_text(json.dumps({"key": note}))
