@@ -96,7 +96,7 @@ def _benchmark(chosen: argparse.Namespace) -> None:
 
 def _overhead(beside: Path, runs: int) -> Overhead:
     """Measure a run's overhead in a folder on the disk that is written to, and leave nothing there."""
-    stderr.print(f"{runs} runs of a sweep, and as many that are not tracked", markup=False, highlight=False)
+    stderr.print(f"{runs} tiny runs, as in a sweep", markup=False, highlight=False)
     with TemporaryDirectory(dir=beside) as folder:
         return measure_overhead(Path(folder), runs)
 

@@ -19,11 +19,8 @@ from experiments.benchmarking.work import BACKWARD, FORWARD, INFERENCE, LOSS, ST
 _LAYERS_AT = 64  # the batch size whose layers are shown
 _NONE = "–"
 _SPENT_FOR = {
-    "total": "all but the epochs themselves",
-    "tracking": "MLflow: parameters, metrics, tags, files",
-    "pictures": "the learning curve",
-    "rest": "identity, folder, checkpoints, log",
-    "processor": "of the total; the rest of it is waiting",
+    "total": "all but the epochs: identity, folder, checkpoints, log",
+    "processor": "of the total; the rest is waiting",
 }
 
 
@@ -121,10 +118,10 @@ def _limit(results: list[Result], rate: float) -> Table:
 
 
 def _overhead(overhead: Overhead) -> Table:
-    """What a run of a sweep takes besides training, and of what it consists."""
+    """What a run of a sweep takes besides training."""
     table = _table(
-        f"overhead of a run in a sweep, on SQLite: seconds of {len(overhead.total)} tiny runs of {EPOCHS} epochs\n"
-        f"median (quartiles); the goal is ≤ {RUN_OVERHEAD}"
+        f"overhead of a run in a sweep: seconds of {len(overhead.total)} tiny runs of {EPOCHS} epochs\n"
+        f"median (quartiles), while MLflow shows them on SQLite; the goal is ≤ {RUN_OVERHEAD}"
     )
     for title in ("", "seconds", "for"):
         table.add_column(title, no_wrap=True)

@@ -52,7 +52,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[Cell], float]]:
         )
 
     monkeypatch.setattr(benchmark, "run_benchmark", run)
-    monkeypatch.setattr(benchmark, "measure_overhead", lambda _, runs: Overhead(*[[0.25] * runs] * 4))
+    monkeypatch.setattr(benchmark, "measure_overhead", lambda _, runs: Overhead(*[[0.25] * runs] * 2))
     monkeypatch.setattr("experiments.benchmark.joblib.cpu_count", lambda: 2)
     return calls
 
@@ -132,14 +132,14 @@ def test_overhead_of_a_run_can_be_measured_alone(
 ) -> None:
     words = ["--parts", "sweep", "--runs", "3", "--threads", "64", "--output", str(tmp_path / "b.json")]
     code, out, err = answer(capsys, *words)
-    assert (code, err) == (0, "3 runs of a sweep, and as many that are not tracked\n")
+    assert (code, err) == (0, "3 tiny runs, as in a sweep\n")
     assert [cells for cells, _ in asked] == [[]]
     assert "of 3 tiny runs" in out
     assert [path.name for path in tmp_path.iterdir()] == ["b.json"]  # no chart, and no run's folder
     written = json.loads((tmp_path / "b.json").read_text())["run_overhead"]
     assert written["goal"] == 0.3
     assert written["seconds"]["total"] == {"low": 0.25, "median": 0.25, "high": 0.25, "runs": [0.25] * 3}
-    assert set(written["seconds"]) == {"total", "tracking", "pictures", "rest", "processor"}
+    assert set(written["seconds"]) == {"total", "processor"}
 
 
 def test_more_threads_than_cores_are_left_out_in_a_line(
@@ -151,7 +151,7 @@ def test_more_threads_than_cores_are_left_out_in_a_line(
     assert err.splitlines() == [
         "--threads 3,64: more than the 2 cores of this machine; left out",
         "1 of 1: net (a), batch 64, threads 2",
-        "40 runs of a sweep, and as many that are not tracked",
+        "40 tiny runs, as in a sweep",
     ]
     assert [cell.threads for cell in asked[0][0]] == [2]
 

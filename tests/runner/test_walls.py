@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 
 import pytest
 import yaml
@@ -69,7 +70,7 @@ def f():
 
 
 def test_one_file_imports_mlflow() -> None:
-    assert importers("mlflow") == {"experiments/recorders/mlflow_client.py"}
+    assert importers("mlflow") == {"experiments/tracking/client.py"}
 
 
 def test_hydras_plugins_are_known_to_plugins_only() -> None:
@@ -115,8 +116,8 @@ def test_work_knows_neither_tracker_nor_command_line(folder: str) -> None:
     assert not {source for source in importers("mlflow", "hydra", "omegaconf") if source.startswith(folder)}
 
 
-def test_training_and_data_write_to_no_recorder() -> None:
-    known = importers("experiments.recorders", "experiments.runs", "experiments.sweeps")
+def test_training_and_data_know_no_runs() -> None:
+    known = importers("experiments.tracking", "experiments.runs", "experiments.sweeps")
     assert not {source for source in known if source.startswith(("experiments/training/", "experiments/data/"))}
 
 
@@ -158,17 +159,27 @@ assert not {"mlflow", "matplotlib", "sklearn", "pandas"} & set(sys.modules), sor
 """
 UNOBSERVED = """
 import sys
-from pathlib import Path
 from experiments.tracking.client import TrackerError
-from experiments.recorders.tracker import Tracker
+from experiments.tracking.store import Store
 try:
-    Tracker("http://127.0.0.1:9", "cnn", Path()).open()
+    Store("http://127.0.0.1:9").experiment_id("cnn", None)
 except TrackerError:
     from mlflow.telemetry.client import get_telemetry_client
     from mlflow.environment_variables import MLFLOW_HTTP_REQUEST_MAX_RETRIES, MLFLOW_HTTP_REQUEST_TIMEOUT
     assert get_telemetry_client() is None, "MLflow reports home"
     assert (MLFLOW_HTTP_REQUEST_MAX_RETRIES.get(), MLFLOW_HTTP_REQUEST_TIMEOUT.get()) == (0, 5)
     sys.exit(42)
+"""
+
+
+# Python imports this file in every process that it starts. It notes each import, for a worker may be killed at its end.
+NOTES = """
+import os, sys
+file = os.open(f"{os.environ['NOTES']}/{os.getpid()}", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+def note(event, arguments):
+    if event == "import":
+        os.write(file, f"{arguments[0]}\\n".encode())
+sys.addaudithook(note)
 """
 
 
@@ -188,3 +199,25 @@ def test_starting_imports_nothing_slow() -> None:
 
 def test_mlflow_does_not_report_home_and_does_not_wait_for_minutes() -> None:
     assert run(UNOBSERVED) == 42
+
+
+@pytest.mark.usefixtures("store_uri")
+@pytest.mark.parametrize("more", [[], ["-m", "seed=0,1", "launcher=joblib", "launcher.n_jobs=2"]], ids=["run", "sweep"])
+def test_processes_that_train_import_neither_tracker_nor_pictures(
+    more: list[str], outputs: Path, tmp_path: Path
+) -> None:
+    site, notes = tmp_path / "site", tmp_path / "notes"
+    for folder in (site, notes):
+        folder.mkdir()
+    (site / "sitecustomize.py").write_text(NOTES)
+    small = ["data=mnist_5k", "model.channels=[2]", "model.hidden_size=8", "trainer.epochs=1", f"outputs_dir={outputs}"]
+    command = [sys.executable, "-m", "experiments.train", *small, *more]
+    environment = {**os.environ, "PYTHONPATH": f"{site}:{CHECKOUT}", "NOTES": str(notes)}
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    noted = [path.read_text().split() for path in notes.iterdir()]
+    packages = [{name.partition(".")[0] for name in names} for names in noted]
+    training = [own for own, names in zip(packages, noted, strict=True) if "experiments.training.loop" in names]
+    assert len(training) == (3 if more else 1)  # the command of a sweep is able to train, too
+    assert not set.union(*training) & {"mlflow", "matplotlib", "pandas", "sklearn"}
+    assert sum("hydra" in own for own in training) == 1  # the command
+    assert sum("mlflow" in own for own in packages) == 1  # the publisher

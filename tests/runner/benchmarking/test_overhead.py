@@ -1,61 +1,36 @@
-"""What a run takes besides training, measured on real runs and a real store."""
+"""What a run takes besides training, measured on real runs."""
 
 from pathlib import Path
 
 import pytest
-from mlflow import MlflowClient
 
-from experiments.benchmarking.overhead import Overhead, measure_overhead
+from experiments.benchmarking.overhead import measure_overhead
 from experiments.errors import UserError
 from experiments.sweeps.task import Report
-from tests.runner.stores import make_store
+from tests.runner.stores import stored_runs
 
 RUNS = 2
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("overhead") / "outputs"
-    make_store(folder, tmp_path_factory)
-    return folder
+def test_total_is_of_every_run_but_the_first_and_all_are_tracked(publishing_here: str, outputs: Path) -> None:
+    measured = measure_overhead(outputs, RUNS)
+    assert [len(seconds) for seconds in measured.parts().values()] == [RUNS, RUNS]
+    assert all(seconds > 0 for seconds in measured.total)
+    shown = [run for run in stored_runs(publishing_here).values() if "identity" in run.tags]
+    assert [run.status for run in shown] == ["FINISHED"] * (1 + RUNS)
 
 
-@pytest.fixture(scope="module")
-def measured(folder: Path) -> Overhead:
-    return measure_overhead(folder, RUNS)
-
-
-def test_total_consists_of_its_parts_run_by_run(measured: Overhead) -> None:
-    total, *parts = measured.parts().values()
-    assert [len(values) for values in (total, *parts)] == [RUNS] * 5
-    *parts, processor = parts
-    assert [sum(values) for values in zip(*parts, strict=True)] == pytest.approx(total, abs=1e-12)
-    for number in range(RUNS):
-        assert 0 < measured.pictures[number] < total[number]
-        assert processor[number] > 0
-
-
-def test_half_of_the_runs_are_tracked(measured: Overhead, folder: Path) -> None:
-    assert measured
-    client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
-    experiment = client.get_experiment_by_name("cnn")
-    assert experiment is not None
-    tracked = [run for run in client.search_runs([experiment.experiment_id]) if "identity" in run.data.tags]
-    assert [run.info.status for run in tracked] == ["FINISHED"] * (1 + RUNS)
-    assert len(list((folder / "runs").glob("*/finished.json"))) == 2 * (1 + RUNS)
-
-
+@pytest.mark.usefixtures("unpublished")
 @pytest.mark.parametrize(
     ("report", "said"),
     [
         (Report(True, "failed: no space left"), "no space left"),
-        (Report(False, "90 %", 0.9, ("store is down",)), "down"),
+        (Report(False, "90 %", 0.9, ("the disk is slow",)), "slow"),
     ],
 )
-def test_run_that_fails_or_is_not_tracked_is_no_measurement(
-    report: Report, said: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+def test_run_that_fails_or_warns_is_no_measurement(
+    report: Report, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make_store(tmp_path, tmp_path_factory)
     monkeypatch.setattr("experiments.benchmarking.overhead.carry_out", lambda _: report)
     with pytest.raises(UserError, match=said):
         measure_overhead(tmp_path, 1)
