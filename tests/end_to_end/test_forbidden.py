@@ -97,7 +97,7 @@ def test_store_that_cannot_be_used_costs_one_warning(damage: str, disk: Disk, tm
     first, second = unusual(done)
     assert done.returncode == 0
     assert first.startswith(f"tracking.uri=sqlite:///{database}: ")
-    assert second.startswith("Nothing is lost")
+    assert second.startswith("Nothing is lost: 1 run is not complete there yet")
 
 
 def test_folder_in_the_place_of_a_file_is_named(

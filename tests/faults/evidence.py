@@ -1,7 +1,8 @@
-"""What is on the disk and in the store when all is over, read without the program's own readers."""
+"""What is on the disk, in the store and on the terminal when all is over, read without the program's own readers."""
 
 import hashlib
 import json
+import re
 import sqlite3
 import zipfile
 import zlib
@@ -15,6 +16,10 @@ import numpy as np
 
 ARTIFACTS = {"config.yaml", "environment.json", "summary.txt", "history.jsonl", "learning_curve.png", "train.log"}
 _AT_THE_END = ("best/test_accuracy", "best/epoch")
+
+_USUAL = re.compile(
+    r"  |epoch |\[ *\d+/|sweep [0-9a-f]{12}: |run [0-9a-f]{12}(: | was stopped| is already)|Nothing is lost: "
+)
 
 Metrics = dict[tuple[str, int], float]
 
@@ -130,6 +135,11 @@ def lost_in_store(
     if history is not None and history.read_bytes() != (folder / "history.jsonl").read_bytes():
         wrong.append("the store's history is another")
     return wrong
+
+
+def unusual(said: str) -> list[str]:
+    """The lines of a command that it would not say if all went well."""
+    return [line for line in said.splitlines() if not _USUAL.match(line)]
 
 
 def left_open(database: Path, experiment: str = "cnn") -> list[str]:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.faults import job
-from tests.faults.evidence import Result, left_behind, left_open, lost_in_folder, lost_in_store, run_folder
+from tests.faults.evidence import Result, left_behind, left_open, lost_in_folder, lost_in_store, run_folder, unusual
 from tests.faults.ground import Ground
 from tests.faults.kills import came_to_an_end
 from tests.faults.processes import Started, fork
@@ -17,7 +17,7 @@ from tests.faults.trial import Trial, chance, without_repetitions
 KIND = "full disk"
 _SIZE = 6 << 20  # bytes of the disk: several times what a run and its store take
 _LEFT = 20_000  # bytes at the most that are left when it is full: enough for some files, not for all
-_LINES = 4  # that a command may say: of the log, of the store (two, and how much is missing), and when it gives up
+_LINES = 4  # that a command may say: of the log, of the store, of a picture, and when it gives up
 
 
 def trial(seed: int, ground: Ground) -> Trial:
@@ -57,12 +57,12 @@ def obstacle() -> str | None:
 def _wrong_with(command: Started) -> list[str]:
     """What is wrong with the end of a command that may give up, but has to say so in a few words."""
     code = command.wait()
-    unusual = [line for line in command.err.splitlines() if not line.startswith(("run ", "  ", "epoch "))]
+    said = unusual(command.err)
     wrong = {
         f"it ends with {code}": code not in (0, 1),
         "there is a traceback": "Traceback" in command.err,
-        f"it says {len(unusual)} lines: {unusual}": len(unusual) > _LINES,
-        "it ends with 1 without a word": code == 1 and not unusual,
+        f"it says {len(said)} lines: {said}": len(said) > _LINES,
+        "it ends with 1 without a word": code == 1 and not said,
     }
     return [what for what, is_so in wrong.items() if is_so]
 

@@ -1,7 +1,6 @@
 """A tracking server that is away or out of its mind during a run: the run goes on, and later nothing is missing."""
 
 import json
-import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from tests.faults.evidence import (
     lost_in_store,
     run_folder,
     stored_runs,
+    unusual,
 )
 from tests.faults.ground import Ground
 from tests.faults.kills import came_to_an_end
@@ -28,11 +28,8 @@ from tests.faults.trial import Trial, chance, without_repetitions
 KIND = "outage"
 EPOCHS, IMAGES = 30, 600  # some seconds, so that a fault has a time to begin and to end
 IMAGES_OF_LONG_RUNS = 1800  # where a server is to be up again before the end: it takes seconds for that
+_LINES = 2  # that a command may say of a store: what is wrong, and, where something else was before, that too
 LINGERS = 20.0  # seconds that a command may take longer because of a server
-_USUAL = re.compile(
-    r"run [0-9a-f]{12}: |  |epoch |run [0-9a-f]{12} (was stopped|is already)"
-    r"|tracking.uri=\S+: (is too slow to be waited for; )?1 run is not complete there yet|Nothing is lost: "
-)
 
 
 @dataclass(frozen=True)
@@ -118,12 +115,12 @@ class _Outage:
         took = time.monotonic() - command.begun
         site.heal()
         self._folder = run_folder(self._outputs)
-        unusual = [line for line in command.err.splitlines() if not _USUAL.match(line)]
+        said = unusual(command.err)
         self.said += command.err
         wrong = {
             f"the command ends with {code}": code != 0 and not self.died,
             f"the command takes {took:.0f} s instead of {seconds:.0f}": took > seconds + LINGERS,
-            f"it says {len(unusual)} lines: {unusual}": len(unusual) > 1,
+            f"it says {len(said)} lines: {said}": len(said) > _LINES,
         }
         return [what for what, is_so in wrong.items() if is_so]
 

@@ -6,7 +6,7 @@ import time
 from contextlib import suppress
 
 from tests.faults import job
-from tests.faults.evidence import left_behind, left_open
+from tests.faults.evidence import left_behind, left_open, unusual
 from tests.faults.evidence import lost as lost_of
 from tests.faults.ground import Ground
 from tests.faults.kills import came_to_an_end
@@ -15,7 +15,7 @@ from tests.faults.trial import Trial, chance, without_repetitions
 
 KIND = "publisher"
 _WITH_THE_RUN = 0.3  # the share of trials in which nobody is left
-_LINES = 2  # that a command may say of a store that is not shown all
+_LINES = 1  # that a command may say of its store
 
 
 def trial(seed: int, ground: Ground) -> Trial:
@@ -34,8 +34,7 @@ def trial(seed: int, ground: Ground) -> Trial:
         lost = [f"process {pid} is left" for pid in command.end_all()]
     else:
         lost = came_to_an_end(command)
-        unusual = [line for line in command.err.splitlines() if not line.startswith(("run ", "  ", "epoch "))]
-        lost += [f"it says {unusual}"] if len(unusual) > _LINES else []
+        lost += [f"it says {said}" for said in [unusual(command.err)] if len(said) > _LINES]
     said = command.err
     if recovery == "sync" and (outputs / "runs").exists():
         synced = fork(["sync", "--outputs-dir", str(outputs)], outputs.parent)

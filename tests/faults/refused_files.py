@@ -18,6 +18,7 @@ from tests.faults.evidence import (
     lost_in_store,
     result,
     stored_runs,
+    unusual,
 )
 from tests.faults.ground import Ground
 from tests.faults.kills import came_to_an_end
@@ -28,8 +29,6 @@ KIND = "files"
 _SEEDS = "0,1,2"
 _EPOCHS = 3
 _LINGERS = 10.0  # seconds that the command may take longer because of it
-_LINES = 3  # why, how many runs it is, and that nothing is lost
-_USUAL = ("[", "sweep ", "  ", "run ", "epoch ")
 
 
 class _Store(NamedTuple):
@@ -52,8 +51,7 @@ def trial(seed: int, ground: Ground) -> Trial:
     lost = came_to_an_end(command)
     took = time.monotonic() - command.begun
     lost += [f"it takes {took:.0f} s instead of {seconds:.0f}"] if took > seconds + _LINGERS else []
-    unusual = [line for line in command.err.splitlines() if not line.startswith(_USUAL)]
-    lost += [f"it says {unusual}"] if not 1 <= len(unusual) <= _LINES else []
+    lost += [f"it says {said}" for said in [unusual(command.err)] if len(said) != 1]
     lost += left_open(store.database, store.experiment)
     for folder in (outputs / "runs").iterdir():
         lost += [what for what in _lost(folder, store, expected) if not what.startswith("the store misses files")]
