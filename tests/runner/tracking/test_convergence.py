@@ -217,6 +217,8 @@ class Machine(RuleBasedStateMachine):
     def publish_and_compare(self) -> None:
         """Without a fault MLflow shows all that the folders say, each thing once."""
         self.faulty.settle()
+        if self.is_store_lost:  # as `sync` does, and a command that finds no database
+            self.publisher, self.faulty = faulty_publisher(self.uri, self.outputs, asks_all=True)
         done = self.publisher.publish(all_folders(self.outputs) if self.is_store_lost else None, again=True)
         assert done.unreachable is None
         assert done.refused == {}
