@@ -58,6 +58,7 @@ class _Process:
             self._end()
             return
         if self._process.poll() is not None:  # it was killed
+            self._end()
             self._start()
         self._send("done\n")
         with suppress(OSError):
