@@ -84,6 +84,7 @@ class PublisherProcess:
             self._end()
             return
         if self._process.poll() is not None and self._left():  # it was killed
+            self._end()
             self._start()
         self._send("done\n")
         with suppress(OSError):

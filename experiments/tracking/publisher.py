@@ -115,7 +115,7 @@ class Publisher:
 
     def close(self) -> None:
         """Let go of the store."""
-        self._store.close()
+        self.reconciler.close()
 
     def left(self) -> int:
         """How many folders that no process is at are not completely shown."""

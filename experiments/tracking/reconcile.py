@@ -64,6 +64,12 @@ class Reconciler:
         self._looked_for.clear()
         self._experiments.clear()
 
+    def close(self) -> None:
+        """Let others follow the folders, and let go of the store."""
+        while self._following:
+            self._following.popitem()[1].release()
+        self._store.close()
+
     def look_for(self, folders: Iterable[Path]) -> None:
         """Ask for the runs of many folders at once that are not known yet.
 
