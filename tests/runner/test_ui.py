@@ -32,7 +32,7 @@ def handler() -> Iterator[None]:
 def pages(monkeypatch: pytest.MonkeyPatch, outputs: Path) -> list[str]:
     """The stores that were asked for their pages."""
     asked: list[str] = []
-    monkeypatch.setattr(ui, "settle_pending", lambda *_: None)
+    monkeypatch.setattr(ui, "publish_outbox", lambda *_: None)
 
     def links(store: Store) -> dict[str, str]:
         asked.append(store.uri)
@@ -96,11 +96,11 @@ def test_store_is_the_projects_own_unless_said_otherwise(
     assert pages == [f"sqlite:///{outputs}/mlflow.db", f"sqlite:///{tmp_path}/x.db"]
 
 
-def test_runs_without_a_process_are_closed_before_anything_is_shown(
+def test_outbox_is_published_before_anything_is_shown(
     pages: list[str], port: int, outputs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[tuple[str, Path, list[str]]] = []
-    monkeypatch.setattr(ui, "settle_pending", lambda uri, folder: asked.append((uri, folder, list(pages))))
+    monkeypatch.setattr(ui, "publish_outbox", lambda uri, folder: asked.append((uri, folder, list(pages))))
     ui.main(["--port", str(port), "--outputs-dir", str(outputs)])
     assert asked == [(f"sqlite:///{outputs}/mlflow.db", outputs, [])]
 
