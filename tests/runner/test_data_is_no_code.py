@@ -11,7 +11,12 @@ import pytest
 from tests.runner.test_walls import SOURCES, tree
 
 READS_STRANGERS = "experiments/untrusted.py"
-READS_JSON = {READS_STRANGERS, "experiments/config/places.py"}  # the second what pip wrote about our own installation
+READS_JSON = {
+    READS_STRANGERS,
+    "experiments/config/places.py",  # what pip wrote about our own installation
+    "experiments/tracking/__main__.py",  # what a command and the publisher that it has started
+    "experiments/tracking/process.py",  # tell each other
+}
 
 UNPICKLE = {"pickle", "_pickle", "cloudpickle", "dill", "shelve", "marshal", "numpy_pickle", "runpy", "code"}
 CARRY_OUT = {"eval", "exec", "compile", "literal_eval", "instantiate", "get_class", "get_method", "get_object"}
