@@ -11,7 +11,12 @@ import pytest
 from tests.runner.test_walls import SOURCES, tree
 
 READS_STRANGERS = "experiments/untrusted.py"
-READS_JSON = {READS_STRANGERS, "experiments/config/places.py"}  # the second what pip wrote about our own installation
+READS_JSON = {
+    READS_STRANGERS,
+    "experiments/config/places.py",  # what pip wrote about our own installation
+    "experiments/tracking/__main__.py",  # what the command that started it wants
+    "experiments/tracking/process.py",  # what the publisher says that it has started
+}
 
 UNPICKLE = {"pickle", "_pickle", "cloudpickle", "dill", "shelve", "marshal", "numpy_pickle", "runpy", "code"}
 CARRY_OUT = {"eval", "exec", "compile", "literal_eval", "instantiate", "get_class", "get_method", "get_object"}

@@ -96,7 +96,7 @@ def test_server_that_never_answers_does_not_hold_the_exit(
         assert time.monotonic() - begun < 15
         connection.close()
     assert f"tracking.uri={uri}: " in caplog.text
-    assert "1 run is not complete there yet\nNothing is lost" in caplog.text
+    assert "Nothing is lost: 1 run is not complete there yet; the next command" in caplog.text
     assert [folder.name for folder in unpublished(outputs)] == [IDENTITY]
 
 
