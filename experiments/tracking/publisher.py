@@ -115,7 +115,7 @@ class Publisher:
 
     def close(self) -> None:
         """Let go of the store."""
-        self._store.close()
+        self.reconciler.close()
 
     def left(self) -> int:
         """How many folders that no process is at are not completely shown."""
@@ -155,7 +155,9 @@ class Publisher:
             done.refused[folder] = error
         except TrackerError as error:
             done.unreachable = error
-        except (OSError, ValueError, UserError) as error:  # the disk fails, or a file of the folder is damaged
+        except UserError as error:  # it names a file of the folder
+            done.refused[folder] = StoreRefusesError(str(error))
+        except (OSError, ValueError) as error:  # the disk fails, or a file of the folder is damaged
             done.refused[folder] = StoreRefusesError(f"{folder}: {error}")
         self._on_progress()
 

@@ -64,6 +64,12 @@ class Reconciler:
         self._looked_for.clear()
         self._experiments.clear()
 
+    def close(self) -> None:
+        """Let others follow the folders, and let go of the store."""
+        while self._following:
+            self._following.popitem()[1].release()
+        self._store.close()
+
     def look_for(self, folders: Iterable[Path]) -> None:
         """Ask for the runs of many folders at once that are not known yet.
 
@@ -82,8 +88,13 @@ class Reconciler:
             found = self._store.find(self._experiment(experiment), since_ms=min(since_ms.values()))
             self._looked_for |= {key: [run for run in found if run.tags.get(RUN_KEY) == key] for key in since_ms}
 
-    def publish(self, folder: Path, *, wait: bool = True) -> list[RunView]:
+    def publish(self, folder: Path, *, wait: bool = True, asks: bool = False) -> list[RunView]:
         """Make the store show all of a folder but its files; return what is to be shown there now.
+
+        Args:
+            folder: of a run or a sweep.
+            wait: for another process that is publishing it.
+            asks: whether the store is asked although it has confirmed everything.
 
         Raises:
             BusyError: another process is publishing it.
@@ -92,7 +103,7 @@ class Reconciler:
         try:
             with self._at(folder, wait=wait):
                 here = [target for target in targets(folder) if target.is_at(self._store.uri)]
-                views = [self._publish(folder, target) for target in here]
+                views = [self._publish(folder, target, asks=asks or self._asks_all) for target in here]
         except (OSError, UserError) as error:
             if isinstance(error, TrackerError):
                 raise
@@ -141,14 +152,14 @@ class Reconciler:
         except (OSError, UserError):  # it cannot be read any more
             return False
 
-    def _publish(self, folder: Path, target: Target) -> RunView:
+    def _publish(self, folder: Path, target: Target, *, asks: bool) -> RunView:
         view, known = run_view(folder, target, held=is_held(folder)), published(folder).get(target.key)
         if not target.current:
             self._close(folder, target, known)
             return view
         digest = view.digest()
         is_confirmed = known is not None and known.state == digest and view.status != "RUNNING"
-        if is_confirmed and not self._asks_all:
+        if is_confirmed and not asks:
             return replace(view, closed_by_us=False)
         was_observed = target.key in self._observed
         try:
@@ -158,7 +169,7 @@ class Reconciler:
         except BaseException as error:
             self._observed.pop(target.key, None)
             if was_observed and isinstance(error, StoreRefusesError):  # somebody may have deleted it since
-                return self._publish(folder, target)
+                return self._publish(folder, target, asks=True)
             raise
         if view.status != "RUNNING":
             shown = published(folder).get(target.key) or _published(observed.run)
@@ -243,10 +254,9 @@ class Reconciler:
         if parent is None or view.parent is None:
             return {}
         with self._lock:
+            if parent.key not in self._observed:  # its id may be that of a store that was lost
+                self.publish(view.parent, asks=True)
             known = published(view.parent).get(parent.key)
-            if parent.key not in self._observed and (known is None or self._asks_all):
-                self.publish(view.parent)
-                known = published(view.parent).get(parent.key)
         return {_PARENT: known.run_id} if known is not None else {}
 
     def _experiment(self, name: str) -> str:

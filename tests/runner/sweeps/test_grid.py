@@ -5,7 +5,7 @@ import re
 import pytest
 
 from experiments.config.validation import ConfigError
-from experiments.sweeps.grid import shortest
+from experiments.sweeps.names import shortest
 from tests.runner.sweeps.conftest import Grid
 
 

@@ -72,11 +72,11 @@ class FaultyClient:
         raise exceptions.MlflowException("out of order", error_code=code)
 
 
-def faulty_publisher(uri: str, outputs: Path) -> tuple[Publisher, FaultyClient]:
+def faulty_publisher(uri: str, outputs: Path, *, asks_all: bool = False) -> tuple[Publisher, FaultyClient]:
     """A publisher as in a process of its own, and what it talks to the store with."""
     store = Store(uri)
     client = FaultyClient(store.client)
     store.client = client  # type: ignore[assignment]  # the same calls
     publisher = Publisher(uri, outputs)
-    publisher.reconciler = Reconciler(store, outputs)
+    publisher.reconciler = Reconciler(store, outputs, asks_all=asks_all)
     return publisher, client

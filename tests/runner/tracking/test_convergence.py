@@ -14,6 +14,7 @@ from experiments.runs.history import History
 from experiments.runs.status import read_status
 from experiments.tracking.client import mlflow
 from experiments.tracking.outbox import all_folders, unpublished
+from experiments.tracking.publisher import Publisher
 from experiments.tracking.targets import Target, shown_by, targets
 from tests.runner.tracking.faults import Fault, Killed, faulty_publisher
 from tests.runner.tracking.folders import RunProcess, SweepProcess
@@ -51,6 +52,7 @@ class Machine(RuleBasedStateMachine):
         self.deleted: set[str] = set()  # keys
         self.is_store_lost = False
         self.version = 0
+        self.publishers: list[Publisher] = []  # the last one is at work
         self._new_store()
 
     @property
@@ -199,8 +201,11 @@ class Machine(RuleBasedStateMachine):
     # The publisher
 
     @rule()
-    def restart_publisher(self) -> None:
-        self.publisher, self.faulty = faulty_publisher(self.uri, self.outputs)
+    def restart_publisher(self, *, asks_all: bool = False) -> None:
+        for gone in self.publishers:
+            gone.close()  # as the operating system does with the locks of a process
+        self.publisher, self.faulty = faulty_publisher(self.uri, self.outputs, asks_all=asks_all)
+        self.publishers = [self.publisher]
         self.client = mlflow().MlflowClient(self.uri)
 
     @rule(call=st.sampled_from(CALLS), fault=st.sampled_from(Fault))
@@ -217,6 +222,8 @@ class Machine(RuleBasedStateMachine):
     def publish_and_compare(self) -> None:
         """Without a fault MLflow shows all that the folders say, each thing once."""
         self.faulty.settle()
+        if self.is_store_lost:  # as `sync` does, and a command that finds no database
+            self.restart_publisher(asks_all=True)
         done = self.publisher.publish(all_folders(self.outputs) if self.is_store_lost else None, again=True)
         assert done.unreachable is None
         assert done.refused == {}

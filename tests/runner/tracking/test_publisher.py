@@ -28,7 +28,7 @@ def statuses(client: Client) -> list[str]:
 
 
 def test_run_needs_five_requests_and_none_when_it_is_shown_already(store_uri: str, outputs: Path) -> None:
-    Store(store_uri).experiment_id("cnn", None)
+    Store(store_uri).experiment_id("cnn", f"file://{outputs}/artifacts")
     run(outputs, store_uri, epochs=3).finish()
     for calls in (["get_experiment_by_name", "search_runs", "create_run", "log_batch", "set_terminated"], []):
         publisher, client = faulty_publisher(store_uri, outputs)
