@@ -1,14 +1,12 @@
 """A tracking store with MLflow's tables in it: making them takes seconds, so they are made once and copied."""
 
-import sqlite3
+import shutil
 import warnings
-from contextlib import closing
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-from experiments.tracking.client import connect
 from experiments.tracking.publisher import Pass, Publisher, report
 from experiments.tracking.store import Store, StoredRun
 
@@ -18,8 +16,16 @@ def _ready(folder: Path) -> Path:
     database = folder / "ready.db"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # MLflow defines its tables in a way that SQLAlchemy will drop
-        connect(f"sqlite:///{database}")
+        store = Store(f"sqlite:///{database}")
+        store.experiment_id("Default", None)
+    store.client._tracking_client.store.engine.dispose()  # what was written ahead is in the file then
     return database
+
+
+@pytest.fixture(scope="session")
+def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty store to be copied."""
+    return _ready(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture
@@ -31,9 +37,7 @@ def outputs(tmp_path: Path) -> Path:
 def make_store(outputs: Path, factory: pytest.TempPathFactory) -> str:
     """Put an empty store where a run would make its own, and return its URI."""
     outputs.mkdir(parents=True, exist_ok=True)
-    ready = _ready(factory.getbasetemp())
-    with closing(sqlite3.connect(ready)) as source, closing(sqlite3.connect(outputs / "mlflow.db")) as store:
-        source.backup(store)  # its last transactions need not be in the file itself yet
+    shutil.copyfile(_ready(factory.getbasetemp()), outputs / "mlflow.db")
     return f"sqlite:///{outputs}/mlflow.db"
 
 
