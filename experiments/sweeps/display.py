@@ -35,7 +35,6 @@ class Display:
         self._done = self._failed = 0
         self._at_work: dict[str, tuple[Cell, int]] = {}
         self._best: tuple[float, str] | None = None
-        self._said_of_store: set[str] = set()
         self._expected_end: float | None = None  # when it is expected, on the monotonic clock
 
     @contextmanager
@@ -66,10 +65,7 @@ class Display:
         if report.accuracy is not None and (self._best is None or report.accuracy > self._best[0]):
             self._best = report.accuracy, cell.name
         for warning in report.warnings:
-            if warning not in self._said_of_store:  # every process has it to say
-                _log.warning("%s: %s", cell.name, warning)
-            if warning.startswith("tracking.uri="):
-                self._said_of_store.add(warning)
+            _log.warning("%s: %s", cell.name, warning)
         width = len(str(self._total))
         level = logging.ERROR if report.failed else logging.INFO
         _log.log(level, "[%*d/%d] %s  %s", width, self._done, self._total, cell.name, report.line)

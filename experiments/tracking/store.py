@@ -60,7 +60,7 @@ class Store:
 
     @property
     def key(self) -> str:
-        """What the books of runs call it."""
+        """What runs call it in their targets."""
         return public(self.uri)
 
     @cached_property

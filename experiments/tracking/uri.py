@@ -56,7 +56,7 @@ def is_server(uri: str) -> bool:
 
 
 def absolute_uri(uri: str) -> str:
-    """Write an address in full and in one way, so that it means the same from every folder: books know a store by it.
+    """Write an address in full and in one way, so that it means the same from every folder.
 
     >>> absolute_uri("sqlite:////tmp/runs/../mlflow.db"), absolute_uri("http://localhost:5000/")
     ('sqlite:////tmp/mlflow.db', 'http://localhost:5000')
