@@ -85,7 +85,7 @@ def connect(uri: str) -> Client:
     Raises:
         TrackerError: it is none, or cannot be made ready.
     """
-    if fault := fault_of_address(uri):  # of a book, for one, that somebody else wrote
+    if fault := fault_of_address(uri):  # in targets, for one, that somebody else wrote
         raise TrackerError(f"tracking.uri={public(uri)}: {fault}")
     with translated(uri), one_at_a_time(uri):
         path = sqlite_path(uri)
