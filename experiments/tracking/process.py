@@ -38,8 +38,9 @@ _started: list["subprocess.Popen[str]"] = []
 
 def start_early() -> None:
     """Start it before it is known what for: MLflow's import takes longer than composing a configuration."""
-    _started.append(_start())
-    atexit.register(_end_unused)
+    with suppress(OSError):  # it is tried again where it is needed
+        _started.append(_start())
+        atexit.register(_end_unused)
 
 
 def _end_unused() -> None:
@@ -56,7 +57,13 @@ def _start() -> "subprocess.Popen[str]":
 @contextmanager
 def publishing(uri: str, outputs_dir: Path) -> Iterator[None]:
     """Have MLflow show, from here on and a while after, what runs write in this context."""
-    publisher = PublisherProcess(absolute_uri(uri), outputs_dir)
+    try:
+        publisher = PublisherProcess(absolute_uri(uri), outputs_dir)
+    except OSError as error:  # too many processes, too little memory
+        yield
+        left = _left(absolute_uri(uri), outputs_dir)
+        _log.warning("tracking.uri=%s: no publisher can be started: %s\n%s", public(uri), error, nothing_lost(left))
+        return
     try:
         yield
     finally:
@@ -85,7 +92,8 @@ class PublisherProcess:
             return
         if self._process.poll() is not None and self._left():  # it was killed
             self._end()
-            self._start()
+            with suppress(OSError):
+                self._start()
         self._send("done\n")
         with suppress(OSError):
             self._stdin.close()
@@ -99,11 +107,7 @@ class PublisherProcess:
             _log.warning("tracking.uri=%s: is too slow to be waited for\n%s", public(self._uri), nothing_lost(left))
 
     def _left(self) -> int:
-        """How many folders it could still do something for."""
-        return sum(
-            not is_held(folder) and any(target.is_at(self._uri) for target in targets(folder))
-            for folder in unpublished(self._outputs_dir)
-        )
+        return _left(self._uri, self._outputs_dir)
 
     def _patience(self) -> float:
         quiet = time.monotonic() - self._heard
@@ -119,7 +123,7 @@ class PublisherProcess:
                     pipe.close()
 
     def _send(self, line: str) -> None:
-        with suppress(OSError):  # it was killed already
+        with suppress(OSError, ValueError):  # it was killed already, or could not be started again
             self._stdin.write(line)
             self._stdin.flush()
 
@@ -135,3 +139,11 @@ class PublisherProcess:
             with suppress(ValueError):
                 if text := json.loads(line):
                     _log.warning("%s", text)
+
+
+def _left(uri: str, outputs_dir: Path) -> int:
+    """How many folders that no process is at a publisher could do something for."""
+    return sum(
+        any(target.is_at(uri) for target in targets(folder)) and not is_held(folder)
+        for folder in unpublished(outputs_dir)
+    )

@@ -9,7 +9,7 @@ import pytest
 from tests.end_to_end.starters import begin_at_once
 from tests.runner.configs import small_config
 
-PROCESSES, TIMES = 8, 20
+PROCESSES, TIMES = 8, 4
 
 
 @pytest.mark.long
