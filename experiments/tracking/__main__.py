@@ -7,6 +7,7 @@ ends. It writes JSON texts: lines for a person, or empty ones where something wa
 import json
 import os
 import select
+import signal
 import sys
 import time
 from contextlib import suppress
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from experiments.tracking.client import mlflow
 from experiments.tracking.outbox import all_folders
-from experiments.tracking.process import nothing_lost
+from experiments.tracking.process import LONGEST, nothing_lost
 from experiments.tracking.publisher import Pass, Publisher
 from experiments.tracking.store import Store
 
@@ -40,6 +41,7 @@ def main() -> None:
     _follow(publisher, said, closed)
     if not sys.stdin.readline():  # the parent was killed: its workers are about to end too
         _wait_for_workers(publisher)
+    signal.alarm(round(LONGEST))  # the end of it, whoever may wait
     done = publisher.publish(again=True)
     publisher.close()
     done.closed |= closed - done.shown

@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 _ROOT = Path(__file__).resolve().parents[2]
 _START, _LOCAL, _SERVER = 60.0, 30.0, 6.0  # seconds without a sign of life: before the first, later, from a server
-_LONGEST = 60.0  # seconds in all to wait for it when nothing else is left to do
+LONGEST = 60.0  # seconds in all to wait for it when nothing else is left to do
 
 
 def nothing_lost(left: int) -> str:
@@ -86,7 +86,11 @@ class PublisherProcess:
         self._send(json.dumps(asked) + "\n")
 
     def finish(self) -> None:
-        """Let it make a last pass, and wait as long as it gets anywhere; what is missing stays in the outbox."""
+        """Let it make a last pass, and wait as long as it gets anywhere; what is missing stays in the outbox.
+
+        Raises:
+            KeyboardInterrupt: somebody does not want to wait; it makes its last pass alone.
+        """
         if not (self._left() or self._is_ready):  # there is nothing that it would have to be imported for
             self._end()
             return
@@ -98,11 +102,9 @@ class PublisherProcess:
         with suppress(OSError):
             self._stdin.close()
         started = self._heard = time.monotonic()
-        try:
-            while self._process.poll() is None and self._patience() > 0 and time.monotonic() - started < _LONGEST:
-                time.sleep(0.01)
-        finally:
-            self._end()
+        while self._process.poll() is None and self._patience() > 0 and time.monotonic() - started < LONGEST:
+            time.sleep(0.01)
+        self._end()
         if self._process.returncode and (left := self._left()):
             _log.warning("tracking.uri=%s: is too slow to be waited for\n%s", public(self._uri), nothing_lost(left))
 

@@ -34,7 +34,10 @@ def trial(seed: int, ground: Ground) -> Trial:
         with suppress(ProcessLookupError):
             os.kill(command.pid, number)
     code = command.wait()
-    lost = [f"process {pid} is left" for pid in command.end_all()]
+    lost = []
+    if "interrupted; the same command" in command.err:  # it waits for its publisher; nobody waits for it any longer
+        lost += _not_closed(outputs, code, command.err)
+    lost += [f"process {pid} is left" for pid in command.end_all()]
     lost += _not_closed(outputs, code, command.err)
     again = fork(job.words(outputs), outputs.parent)
     lost += came_to_an_end(again)
