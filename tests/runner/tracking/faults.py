@@ -53,17 +53,17 @@ class FaultyClient:
         self.calls.append(name)
         fault = self._faults.pop(name, None)
         if fault is not None:
-            return self._go_wrong(name, call, fault)
+            return self._go_wrong(call, fault)
         answer = call()
         if name == "search_runs":
             while self._late:
                 self._late.pop()()
         return answer
 
-    def _go_wrong(self, name: str, call: Callable[[], Any], fault: Fault) -> None:
-        if fault is Fault.LATE and name == "create_run":
+    def _go_wrong(self, call: Callable[[], Any], fault: Fault) -> None:
+        if fault is Fault.LATE:
             self._late.append(call)
-        elif fault in (Fault.LOST, Fault.LATE, Fault.KILLS_AFTER):
+        elif fault in (Fault.LOST, Fault.KILLS_AFTER):
             call()
         if fault in (Fault.KILLS, Fault.KILLS_AFTER):
             raise Killed

@@ -12,11 +12,11 @@ from experiments.runs.history import Row
 from experiments.runs.status import write_status
 from experiments.sweeps.folder import SweepFolder
 from experiments.tracking import outbox
-from experiments.tracking.targets import Target, add_target, new_target, replace_targets
+from experiments.tracking.targets import add_target, new_target, replace_targets
 from tests.runner.composed import composed_config
 from tests.runner.markers import marker
 
-IDENTITY, SWEEP = "0123456789ab", "ba9876543210"
+IDENTITY = "0123456789ab"
 
 
 def row(epoch: int, version: int = 0) -> Row:
@@ -93,10 +93,15 @@ class RunProcess(Process):
 class SweepProcess(Process):
     """At a sweep of these runs."""
 
+    epochs = 1  # it may finish at any time
+
     def begin(self, *runs: str) -> None:
         plan = [{"identity": run, "name": run, "overrides": {"seed": "0"}} for run in runs]
         write_json(SweepFolder(self.path.parent.parent, self.path.name).plan, {"runs": plan})
         super().begin()
+
+    def finish(self) -> None:
+        self.end("completed")
 
 
 def run(outputs: Path, uri: str, epochs: int = 1, name: str = IDENTITY, sweep: str = "") -> RunProcess:
@@ -106,18 +111,6 @@ def run(outputs: Path, uri: str, epochs: int = 1, name: str = IDENTITY, sweep: s
     for _ in range(epochs):
         process.epoch()
     return process
-
-
-def sweep(outputs: Path, uri: str, *runs: str) -> SweepProcess:
-    """A process at a sweep."""
-    process = SweepProcess(outputs, SWEEP, uri, "sweeps")
-    process.begin(*runs)
-    return process
-
-
-def target_of(process: Process) -> Target:
-    """The current target of the place where a process has its folder shown."""
-    return add_target(process.path, process.target)
 
 
 _config = cache(lambda: composed_config("data=synthetic"))

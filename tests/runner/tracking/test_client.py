@@ -11,7 +11,7 @@ import pytest
 
 from experiments.tracking.client import TrackerError, connect, translated
 from tests.runner.composed import CHECKOUT
-from tests.runner.tracking.hostile_server import API, HostileServer
+from tests.runner.tracking.test_hostile_server import API, HostileServer
 
 CLOSED = "http://127.0.0.1:9"  # the port of a service that nobody runs any more
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")

@@ -11,11 +11,10 @@ from experiments.pictures.draw import draw
 from experiments.tracking.client import Client
 from experiments.tracking.outbox import all_folders, put, take_out, unpublished
 from experiments.tracking.publisher import Publisher
-from experiments.tracking.reconcile import Reconciler
 from experiments.tracking.store import Store
 from experiments.tracking.targets import TARGETS, new_target, published, shown_by, targets
 from tests.runner.tracking.faults import Fault, faulty_publisher
-from tests.runner.tracking.folders import IDENTITY, SWEEP, RunProcess, run, sweep
+from tests.runner.tracking.folders import IDENTITY, RunProcess, run
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
 OTHERS = ("1" * 12, "2" * 12)
@@ -34,19 +33,6 @@ def test_run_needs_five_requests_and_none_when_it_is_shown_already(store_uri: st
         publisher, client = faulty_publisher(store_uri, outputs)
         assert publisher.publish().lines() == []
         assert client.calls == calls
-
-
-def test_runs_of_a_sweep_are_its_children_though_the_sweep_was_not_shown(
-    store_uri: str, outputs: Path, client: Client
-) -> None:
-    parent = sweep(outputs, store_uri, IDENTITY)
-    run(outputs, store_uri, sweep=SWEEP).finish()
-    Reconciler(Store(store_uri), outputs).publish(outputs / "runs" / IDENTITY)
-    child, shown = client.search_runs(["1"], order_by=["attributes.run_name"])
-    assert shown.data.tags["sweep.size"] == "1"
-    assert child.data.tags["mlflow.parentRunId"] == shown.info.run_id
-    assert (child.data.tags["sweep.id"], child.data.tags["sweep.overrides"]) == (SWEEP, "seed=0")
-    parent.kill()
 
 
 def test_run_that_was_replaced_is_closed_by_who_saw_it_run(store_uri: str, outputs: Path, client: Client) -> None:

@@ -14,25 +14,17 @@ NO_STORE = "must be a tracking server or a database, as http://host:5000 or sqli
 @pytest.mark.parametrize(
     ("uri", "shown"),
     [
-        ("http://localhost:5000", "http://localhost:5000"),
-        ("https://user:secret@example.org/path", "https://example.org/path"),
         ("https://user:s@cret@example.org:8080", "https://example.org:8080"),
         ("postgresql://user:secret@db:5432/mlflow", "postgresql://db:5432/mlflow"),
         ("postgresql://user:sec/ret@db:5432/mlflow", "postgresql://db:5432/mlflow"),
-        ("postgresql://user:sec ret@db:5432/mlflow", "postgresql://db:5432/mlflow"),
         ("http://localhost: is it up? ask me@work", "http://localhost: is it up? ask me@work"),
-        ("postgresql://db/mlflow?user=me&password=s%26ecret", "postgresql://db/mlflow"),
         ("postgresql://db/mlflow?password=secret&sslmode=require", "postgresql://db/mlflow?sslmode=require"),
-        ("postgresql://db/mlflow?user=me&a=b&token=t&password=p", "postgresql://db/mlflow?a=b"),
         ("postgresql://db/mlflow?sslmode=a&sslpassword=secret&b=c", "postgresql://db/mlflow?sslmode=a&b=c"),
-        ("mysql://db/mlflow?Passwd=secret: is it up?", "mysql://db/mlflow is it up?"),
         ("sqlite:////home/someone@work/mlflow.db", "sqlite:////home/someone@work/mlflow.db"),
         ("tracking/http:/=user:secret@127.0.0.1:9/: must be", "tracking/http:/=127.0.0.1:9/: must be"),
         ("['http://user:secret@127.0.0.1:9/']", "['http://127.0.0.1:9/']"),
         ("epoch 1:2 of a@b.c at 10:30", "epoch 1:2 of a@b.c at 10:30"),
         ("mssql+pyodbc:///?odbc_connect=UID%3Dme%3BPWD%3Dsecret", "mssql+pyodbc:///"),
-        ("sqlite:////x.db?mode=ro&timeout=3", "sqlite:////x.db?mode=ro&timeout=3"),
-        ("http://localhost:5000/path/someone@work", "http://localhost:5000/path/someone@work"),
     ],
 )
 def test_users_and_passwords_are_not_shown(uri: str, shown: str) -> None:
@@ -42,13 +34,7 @@ def test_users_and_passwords_are_not_shown(uri: str, shown: str) -> None:
 def test_database_is_its_file_whatever_else_its_address_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert sqlite_path("sqlite:////x.db?password=secret") == Path("/x.db")
-    assert absolute_uri("sqlite:///x.db?timeout=3") == f"sqlite:///{tmp_path}/x.db?timeout=3"
-
-
-def test_relative_database_is_meant_from_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert absolute_uri("sqlite:///mlflow.db") == f"sqlite:///{tmp_path}/mlflow.db"
-    assert Store("sqlite:///mlflow.db").uri == f"sqlite:///{tmp_path}/mlflow.db"
+    assert Store("sqlite:///x.db?timeout=3").uri == f"sqlite:///{tmp_path}/x.db?timeout=3"
 
 
 @pytest.mark.parametrize(
@@ -63,55 +49,25 @@ def test_store_is_the_same_however_it_is_written(one: str, other: str) -> None:
     assert absolute_uri(one) == absolute_uri(other)
 
 
-@pytest.mark.parametrize("uri", ["http://localhost:5000", "sqlite:////absolute/mlflow.db", "postgresql://db/mlflow"])
-def test_other_uris_stay_as_they_are(uri: str) -> None:
-    assert absolute_uri(uri) == uri
-
-
 @pytest.mark.parametrize(
-    "uri",
+    ("uri", "fault"),
     [
-        "http://localhost:5000",
-        "https://user:secret@example.org/path",
-        "http://[::1]:5000",
-        "sqlite:////srv/mlflow.db",
-        "sqlite:///mlflow.db?timeout=3",
-        "postgresql://user:secret@db:5432/mlflow",
-        "postgresql+psycopg2://db/mlflow?sslmode=require",
-        "mysql+pymysql://db/mlflow",
-        "mssql+pyodbc:///?odbc_connect=UID%3Dme",
+        *((f"http{rest}", None) for rest in ("://localhost:5000", "s://user:secret@example.org/path", "://[::1]:5000")),
+        *((f"sqlite://{rest}", None) for rest in ("//srv/mlflow.db", "/mlflow.db?timeout=3")),
+        *((f"{name}://user:secret@db:5432/mlflow", None) for name in ("postgresql", "postgresql+psycopg2", "mysql")),
+        ("mssql+pyodbc:///?odbc_connect=UID%3Dme", None),
+        *((uri, NO_STORE) for uri in ("ftp://x", "nonsense", "nonsense://", "./mlruns", "/tmp/mlruns", "databricks")),
+        *((f"http:{rest}", NO_STORE) for rest in ("//", "//[::1", "//host:port", "//host:99999", "host")),
+        *((f"sqlite{rest}", NO_STORE) for rest in ("://", ":///", ":mlflow.db", "+pysqlite:////tmp/mlflow.db")),
+        *((uri, NO_STORE) for uri in ("file:///tmp/mlruns", "postgresql://", "postgres://db/mlflow", "mysqlx://db/a")),
+        (
+            "sqlite:////srv/p%41/mlflow.db",
+            "must not have '%41' in it, which stands for another sign in a store's address",
+        ),
     ],
 )
-def test_address_of_a_store_has_no_fault(uri: str) -> None:
-    assert fault_of_address(uri) is None
-
-
-@pytest.mark.parametrize(
-    "uri",
-    [
-        "ftp://x",
-        "nonsense",
-        "nonsense://",
-        "./mlruns",
-        "/tmp/mlruns",
-        "file:///tmp/mlruns",
-        "databricks",
-        "http://",
-        "http://[::1",
-        "http://host:port",
-        "http://host:99999",
-        "http:host",
-        "sqlite://",
-        "sqlite:///",
-        "sqlite:mlflow.db",
-        "postgresql://",
-        "postgres://db/mlflow",
-        "mysqlx://db/mlflow",
-        "sqlite+pysqlite:////tmp/mlflow.db",
-    ],
-)
-def test_address_of_no_store_is_answered_by_how_one_is_written(uri: str) -> None:
-    assert fault_of_address(uri) == NO_STORE
+def test_address_of_no_store_is_answered_by_how_one_is_written(uri: str, fault: str | None) -> None:
+    assert fault_of_address(uri) == fault
 
 
 @pytest.mark.parametrize("uri", ["ftp://x", "nonsense", "./mlruns", "http://[::1"])
@@ -119,9 +75,3 @@ def test_store_that_is_none_fails_in_a_line_wherever_its_address_is_from(uri: st
     with pytest.raises(TrackerError) as caught:
         Store(uri).experiments()
     assert str(caught.value) == f"tracking.uri={uri}: {NO_STORE}"
-
-
-def test_database_in_another_folder_than_its_address_says_is_refused() -> None:
-    assert fault_of_address("sqlite:////srv/p%41/mlflow.db") == (
-        "must not have '%41' in it, which stands for another sign in a store's address"
-    )
