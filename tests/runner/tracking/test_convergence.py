@@ -19,10 +19,10 @@ from experiments.tracking.targets import Target, shown_by, targets
 from tests.runner.tracking.faults import Fault, Killed, faulty_publisher
 from tests.runner.tracking.folders import RunProcess, SweepProcess
 
-RUNS, SWEEPS = ("1" * 12, "2" * 12, "3" * 12), ("a" * 12, "b" * 12)
+RUNS, SWEEPS = ("1" * 12, "2" * 12), ("a" * 12, "b" * 12)
 STATUS = {"running": "RUNNING", "completed": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
 CALLS = ["create_run", "log_batch", "set_terminated", "update_run", "search_runs", "get_experiment_by_name"]
-WHICH = st.integers(0, 5)
+WHICH = st.integers(0, 3)
 A = TypeVar("A")
 
 
@@ -100,7 +100,7 @@ class Machine(RuleBasedStateMachine):
         self.alive[name], self.outcomes[name] = process, "running"
 
     @precondition(lambda self: self.alive.keys() & set(RUNS))
-    @rule(which=WHICH, differs=st.booleans(), times=st.integers(1, 2))
+    @rule(which=WHICH, differs=st.sampled_from([True, True, False]), times=st.integers(1, 2))
     def epoch(self, which: int, differs: bool, times: int) -> None:
         process = one([process for process in self.alive.values() if isinstance(process, RunProcess)], which)
         for _ in range(times):
@@ -121,15 +121,23 @@ class Machine(RuleBasedStateMachine):
             process.end(outcome)
         self.outcomes[name] = outcome if process.epochs and outcome in ("completed", "failed") else "interrupted"
 
+    @precondition(lambda self: self.alive.keys() & set(RUNS))
+    @rule(which=WHICH, back=st.integers(0, 2), differs=st.booleans())
+    def crash(self, which: int, back: int, differs: bool) -> None:
+        """A run is killed and resumed at once; it may come out differently."""
+        name = one([name for name in self.alive if name in RUNS], which)
+        self.end(list(self.alive).index(name), "killed")
+        self.start(self._runs("running", "failed", "interrupted").index(name), 0, back, False)
+        self.epoch([name for name in self.alive if name in RUNS].index(name), differs, 1)
+
     @rule(which=WHICH, what=st.sampled_from(["delete a run", "delete the database", "move", "restart the publisher"]))
     def interfere(self, which: int, what: str) -> None:
         if what == "delete a run":
-            shown = self._shown()
-            keys = {run.info.run_id: run.data.tags["run.key"] for run in shown}
-            key = one([*keys.values(), ""], which)
-            for run_id in [run_id for run_id, own in keys.items() if own == key]:
-                self.client.delete_run(run_id)
-            self.deleted |= {key}
+            key = one([target.key for folder in all_folders(self.outputs) for target in targets(folder)], which)
+            for run in self._shown():
+                if run.data.tags["run.key"] == key:
+                    self.client.delete_run(run.info.run_id)
+                    self.deleted.add(key)
         elif what == "delete the database":
             self._new_database()
         elif what == "move" and not self.alive:
