@@ -231,9 +231,11 @@ class Reconciler:
         if known is not None and (known.run_id, known.state, run.status) == (run.run_id, digest, view.status):
             observed.epochs, observed.digest = len(view.rows), digest  # confirmed, and not lost since
             return
-        if known is None or known.run_id != run.run_id or known.epochs < len(view.rows):
-            files = known.files if known is not None and known.run_id == run.run_id else {}
-            write_published(folder, target.key, replace(_published(run), epochs=len(view.rows), files=files))
+        # Noted before anything is sent: what was confirmed holds no longer, and MLflow withdraws no row.
+        if known is None or known.run_id != run.run_id or known.epochs < len(view.rows) or known.state:
+            same = known if known is not None and known.run_id == run.run_id else _published(run)
+            epochs = max(same.epochs, len(view.rows))
+            write_published(folder, target.key, replace(same, epochs=epochs, state=""))
         tags = {key: text for key, text in view.tags.items() if run.tags.get(key) != text}
         params = {key: text for key, text in view.params.items() if key not in run.params}
         rows = view.metrics(observed.epochs)
