@@ -26,7 +26,8 @@ RunStatus = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 
 _ENDINGS: dict[str, RunStatus] = {"completed": "FINISHED", "failed": "FAILED"}  # all others were stopped
 _SOURCE = {"mlflow.source.name": "experiments.train", "mlflow.source.type": "LOCAL"}
-_RESULTS = ("outcome", "weights.sha256", "data.sha256", "model.parameters", "model.multiply_adds")
+_FACTS = ("data.sha256", "model.parameters", "model.multiply_adds")  # known before the end
+_RESULTS = ("outcome", "weights.sha256", *_FACTS)
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,8 @@ def run_view(folder: Path, target: Target, *, held: bool) -> RunView:
 def _run_view(folder: RunFolder, target: Target, *, held: bool) -> RunView:
     completion, status = folder.summary(), read_status(folder.path)
     rows = History(folder.history).rows()
-    tags = {**_tags(folder, target), **(status.facts if status else {})}
+    facts = status.facts if status is not None else {}
+    tags = {**_tags(folder, target), **{key: facts[key] for key in _FACTS if key in facts}}
     final: Mapping[str, float] = {}
     if completion is not None:
         outcome, run_status = completion["outcome"], _ENDINGS["completed"]
