@@ -18,6 +18,7 @@ from pathlib import Path
 from socket import gaierror
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import quote
 
 from filelock import FileLock
 from requests import RequestException, Response, Session
@@ -112,6 +113,16 @@ def _create_database(path: Path) -> None:
             _make_tables(draft)
     finally:
         _remove_drafts(path)
+
+
+def has_tables(path: Path) -> bool:
+    """Whether a SQLite database has MLflow's tables; of what is none, opening it says why."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as database:
+            tables = database.execute("SELECT name FROM sqlite_master WHERE name IN ('experiments', 'runs', 'tags')")
+            return len(tables.fetchall()) == 3
+    except sqlite3.Error:
+        return True
 
 
 def _make_tables(path: Path) -> None:

@@ -15,6 +15,7 @@ from experiments.tracking.client import (
     TrackerError,
     checked_run_id,
     connect,
+    has_tables,
     mlflow,
     one_at_a_time,
     translated,
@@ -78,9 +79,11 @@ class Store:
             engine.dispose()
 
     def is_missing(self) -> bool:
-        """Whether opening the store would make it."""
+        """Whether opening the store would make it, be it in a database of something else."""
         path = sqlite_path(self.uri)
-        return path is not None and not path.exists()
+        if path is None or path.is_dir():  # which opening it says
+            return False
+        return not (path.is_file() and has_tables(path))
 
     def experiments(self) -> dict[str, str]:
         """The id of each experiment, by name."""
