@@ -68,7 +68,7 @@ def epochs_recorded(outputs: Path) -> int:
 
 
 def stored_runs(database: Path, identity: str, experiment: str) -> list[StoredRun]:
-    """The runs of an identity in an experiment but for those that were deleted, the one begun last at the end."""
+    """The runs of an identity in an experiment but for those that were deleted."""
     with closing(sqlite3.connect(database)) as store:
         ids = store.execute(
             "SELECT run_uuid, status FROM runs JOIN tags USING (run_uuid) JOIN experiments USING (experiment_id)"
@@ -131,8 +131,8 @@ def lost_in_store(
         return [*wrong, f"there are {len(found)} runs of {folder.name}, {len(finished)} finished"]
     for run in finished:
         wrong += _lost_of_finished(run, artifacts, expected)
-    history = _files(finished[-1], artifacts).get("history.jsonl")
-    if history is not None and history.read_bytes() != (folder / "history.jsonl").read_bytes():
+    histories = [path.read_bytes() for run in finished if (path := _files(run, artifacts).get("history.jsonl"))]
+    if histories and (folder / "history.jsonl").read_bytes() not in histories:
         wrong.append("the store's history is another")
     return wrong
 

@@ -4,8 +4,10 @@ import io
 import json
 import os
 import pickle
+import sqlite3
 import zipfile
 from collections.abc import Callable
+from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from tests.faults import job
-from tests.faults.evidence import epochs_recorded, left_open, lost_in_folder, run_folder
+from tests.faults.evidence import epochs_recorded, left_open, lost_in_folder, lost_in_store, run_folder
 from tests.faults.ground import Ground
 from tests.faults.processes import Started, fork, until
 from tests.faults.trial import Trial, without_repetitions
@@ -69,17 +71,33 @@ def _with_checkpoint(
 
 
 def _with_file(name: str, write: Callable[[Path], object], outputs: Path, ground: Ground) -> tuple[Started, list[str]]:
-    """A finished run that has another file ends as ever, or is refused in a few words."""
+    """A finished run that has another file ends as ever, or is refused in a few words; so is `sync`, twice."""
     finished = fork(job.words(outputs), outputs.parent)
     assert finished.wait() == 0, finished.err
     path = run_folder(outputs) / name
-    path.unlink()
+    path.unlink(missing_ok=True)
     write(path)
+    theirs = _others_files(outputs)
     command = fork(job.words(outputs), outputs.parent, memory=_MEMORY)
     code = command.wait(_SECONDS)
+    lost = [f"it ends with {code} in many words"] if code and len(command.err.splitlines()) > _LINES else []
+    for _ in range(2):
+        synced = fork(["sync", "--outputs-dir", str(outputs)], outputs.parent, memory=_MEMORY)
+        synced.wait(_SECONDS)
+        lost += ["sync: there is a traceback"] if "Traceback" in synced.err else []
+        lost += [f"sync says {synced.err}"] if len(synced.err.splitlines()) > _LINES else []
+    lost += ["files of somebody else were changed"] if _others_files(outputs) != theirs else []
     if code:
-        return command, [] if len(command.err.splitlines()) <= _LINES else [f"it ends with {code} in many words"]
-    return command, lost_in_folder(run_folder(outputs), ground.undisturbed().result) + left_open(outputs / "mlflow.db")
+        return command, lost
+    folder, expected, database = run_folder(outputs), ground.undisturbed().result, outputs / "mlflow.db"
+    lost += lost_in_folder(folder, expected) + left_open(database)
+    return command, lost + lost_in_store(database, outputs / "artifacts", folder, expected, again=True)
+
+
+def _others_files(outputs: Path) -> dict[Path, bytes]:
+    """What lies beside an outputs folder, but for what commands have said."""
+    beside = (path for path in outputs.parent.iterdir() if path.is_file() and not path.name.startswith("said"))
+    return {path: path.read_bytes() for path in beside}
 
 
 def _with_configuration(text: str, canary: Path, outputs: Path) -> tuple[Started, list[str]]:
@@ -205,6 +223,35 @@ def _huge(path: Path) -> None:
     os.truncate(path, 1 << 43)
 
 
+_TARGET = {"uri": "sqlite:///<outputs_dir>/mlflow.db", "experiment": "cnn", "sweep": "", "name": "a", "key": "a" * 32}
+_STATUS = {"outcome": "running", "started_ms": 1, "ended_ms": None}
+_TAGS = ("run.key", "identity", "mlflow.parentRunId", "sweep.id", "mlflow.runName")
+
+
+def _aiming_at(*others: dict[str, str]) -> Callable[[Path], object]:
+    """Targets that differ in this from one that a run might have."""
+
+    def write(path: Path) -> None:
+        listed = json.dumps({"targets": [_TARGET | other for other in others]})
+        path.write_text(listed.replace("BESIDE", str(path.parents[3])))
+
+    return write
+
+
+def _aiming_at_database(path: Path) -> None:
+    database = path.parents[3] / "theirs.db"
+    with closing(sqlite3.connect(database)) as theirs, theirs:
+        theirs.execute("CREATE TABLE bookmarks (address TEXT)")
+    _aiming_at({"uri": f"sqlite:///{database}"})(path)
+
+
+def _published(path: Path) -> None:
+    """Of the run's own target, but with other ids, files and numbers."""
+    (key,) = (target["key"] for target in json.loads((path.parent / "targets.json").read_text())["targets"])
+    files = {"../../../canary": 1, "config.yaml": -1, "train.log": "a"}
+    _saying({key: {"run_id": "b" * 32, "experiment_id": 7, "epochs": 10**90, "state": [], "files": files}})(path)
+
+
 _FILES: dict[str, tuple[str, Callable[[Path], object]]] = {
     "a marker that vouches for a device": ("finished.json", _vouching_for({"/dev/zero": "0" * 64})),
     "a marker that vouches for folders": ("finished.json", _vouching_for({"../..": "0" * 64, "": "0" * 64})),
@@ -219,9 +266,29 @@ _FILES: dict[str, tuple[str, Callable[[Path], object]]] = {
     "a checkpoint without end": ("checkpoint.npz", _endless),
     "a pipe for a log": ("train.log", os.mkfifo),
     "a log that is a device": ("train.log", _endless),
-    "a pipe for a book": ("tracked.json", os.mkfifo),
-    "a book without end": ("tracked.json", _endless),
-    "a book of another kind": ("tracked.json", _saying({"a|b|": {"revision": 1, "files": ["../../secret"]}, "c": [1]})),
-    "a book of deep brackets": ("tracked.json", lambda path: path.write_text("[" * 200_000)),
+    "a pipe for targets": ("targets.json", os.mkfifo),
+    "targets without end": ("targets.json", _endless),
+    "targets of another kind": ("targets.json", _saying({"targets": [1, "a", {"uri": 1}, {**_TARGET, "more": 2}]})),
+    "targets of deep brackets": ("targets.json", lambda path: path.write_text("[" * 200_000)),
+    "targets out of the folder": (
+        "targets.json",
+        _aiming_at({"sweep": "../../.."}, {"key": "../a"}, {"key": "a' OR 1"}),
+    ),
+    "a target in a database that is not there": ("targets.json", _aiming_at({"uri": "sqlite:///BESIDE/canary"})),
+    "a target in a database of somebody else": ("targets.json", _aiming_at_database),
+    "a target on a server that is not there": ("targets.json", _aiming_at({"uri": "http://127.0.0.1:9"})),
+    "a target in a file store": (
+        "targets.json",
+        _aiming_at({"uri": "file:///BESIDE/canary"}, {"uri": "BESIDE/canary"}),
+    ),
+    "a pipe for what was published": ("published.json", os.mkfifo),
+    "what was published without end": ("published.json", _endless),
+    "what was published out of the folder": ("published.json", _published),
+    "a pipe for a status": ("status.json", os.mkfifo),
+    "a status without end": ("status.json", _endless),
+    "a status before all time": ("status.json", _saying({"outcome": "running", "started_ms": -(10**90), "facts": {}})),
+    "a status after all time": ("status.json", _saying({"outcome": "failed", "started_ms": 1, "ended_ms": 10**90})),
+    "a status with another's tags": ("status.json", _saying({**_STATUS, "facts": dict.fromkeys(_TAGS, "b" * 32)})),
+    "a status with a tag of 4 MB": ("status.json", _saying({**_STATUS, "facts": {"a" * 4000: "b" * (4 << 20)}})),
 }
 NUMBER = len(_CHECKPOINTS) + len(_CONFIGURATIONS) + len(_FILES)
