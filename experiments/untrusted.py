@@ -11,7 +11,7 @@ import stat
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeGuard
 
 import yaml
 
@@ -21,6 +21,7 @@ JSON_SIZE = 16 << 20  # bytes; the plan of a sweep of fifty thousand runs
 YAML_SIZE = 1 << 18  # bytes; a run's configuration has two thousand. A hundred thousand take a second to read
 DEPTH = 32  # mappings and lists in each other; ours have four
 _DIGITS = 100  # of a number; reading one takes the square of its length
+_END_OF_TIME = 253_402_300_800_000  # ms since 1970: the year 10000
 _SHOWN = 40  # characters, of what an error names
 _LINE = 200  # characters, of what is shown in a line of its own
 
@@ -143,6 +144,15 @@ def numbers(content: object, place: str) -> dict[str, float]:
         if type(value) not in (int, float):
             raise RefusedError(place, f"{key} is no number")
     return {key: float(value) for key, value in _mapping(content, place).items()}
+
+
+def is_time_ms(value: object) -> TypeGuard[int]:
+    """Whether it is a time that stores can keep, in ms since 1970.
+
+    >>> is_time_ms(1_700_000_000_000), is_time_ms(-1), is_time_ms(10**90), is_time_ms(True)
+    (True, False, False, False)
+    """
+    return type(value) is int and 0 <= value < _END_OF_TIME
 
 
 def printable(value: object) -> str:

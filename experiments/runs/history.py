@@ -13,7 +13,7 @@ from pathlib import Path
 
 from experiments.digest import json_digest
 from experiments.files import write_whole
-from experiments.untrusted import RefusedError, json_mapping, opened
+from experiments.untrusted import RefusedError, is_time_ms, json_mapping, opened
 
 _SEAL = "sha256"
 _LARGEST = 1 << 30  # bytes of a history; a million epochs have less
@@ -134,7 +134,9 @@ def _row(line: bytes) -> Row | None:
         return None
     kinds = [type(value) for value in (row.epoch, row.timestamp_ms, row.weights_sha256)]
     digest = json_digest(asdict(row))
-    sound = numbers and kinds == [int, int, str] and content.get(_SEAL, digest) == digest
+    sound = (
+        numbers and kinds == [int, int, str] and is_time_ms(row.timestamp_ms) and content.get(_SEAL, digest) == digest
+    )
     return row if sound else None
 
 

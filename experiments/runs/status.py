@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from experiments.files import read_json, write_json
+from experiments.untrusted import is_time_ms
 
 STATUS = "status.json"
 
@@ -36,7 +37,7 @@ def read_status(folder: Path) -> Status | None:
         status = Status(**content)
     except TypeError:
         return None
-    times = type(status.started_ms) is int and type(status.ended_ms) in (int, type(None))
+    times = is_time_ms(status.started_ms) and (status.ended_ms is None or is_time_ms(status.ended_ms))
     texts = isinstance(status.facts, dict) and all(isinstance(text, str) for text in status.facts.values())
     return status if times and texts and isinstance(status.outcome, str) else None
 
