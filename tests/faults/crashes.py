@@ -7,6 +7,7 @@ import re
 from functools import cache
 
 from tests.faults import job
+from tests.faults.evidence import left_marks, left_open
 from tests.faults.evidence import lost as lost_of
 from tests.faults.ground import Ground
 from tests.faults.kills import came_to_an_end
@@ -27,6 +28,7 @@ def trial(seed: int, ground: Ground) -> Trial:
     code = command.wait()
     lost = [] if code in (-9, 0) else [f"the command that should have died ended with {code}"]
     lost += [f"process {pid} is left" for pid in command.end_all()]
+    lost += left_open(outputs / "mlflow.db") + left_marks(outputs)
     again = fork(words, outputs.parent)
     lost += came_to_an_end(again)
     if not lost:
