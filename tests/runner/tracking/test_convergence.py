@@ -243,7 +243,7 @@ class Machine(RuleBasedStateMachine):
 
 
 @pytest.mark.parametrize(
-    ("examples", "steps"), [(28, 18), pytest.param(1000, 20, marks=pytest.mark.long)], ids=["quickly", "at length"]
+    ("examples", "steps"), [(28, 18), pytest.param(500, 30, marks=pytest.mark.long)], ids=["quickly", "at length"]
 )
 @pytest.mark.usefixtures("no_pictures")
 def test_store_converges_whatever_happens(examples: int, steps: int, ready: Path, tmp_path: Path) -> None:

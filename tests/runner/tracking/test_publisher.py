@@ -47,6 +47,16 @@ def test_run_that_was_replaced_is_closed_by_who_saw_it_run(store_uri: str, outpu
     process.kill()
 
 
+def test_run_that_is_deleted_while_it_runs_stays_deleted(store_uri: str, outputs: Path, client: Client) -> None:
+    publisher, process = Publisher(store_uri, outputs), run(outputs, store_uri)
+    publisher.publish()
+    client.delete_run(published(process.path)[process.target.key].run_id)
+    process.epoch()
+    process.finish()
+    assert publisher.publish().lines() == []
+    assert (statuses(client), list(unpublished(outputs))) == ([], [])
+
+
 def test_run_that_is_created_late_is_deleted(store_uri: str, outputs: Path, client: Client) -> None:
     publisher, faulty = faulty_publisher(store_uri, outputs)
     run(outputs, store_uri).finish()

@@ -1,19 +1,15 @@
 """What a store tells of the runs in it and is told of them, held against a real one: MLflow over SQLite."""
 
 import math
-import signal
 import sqlite3
 import warnings
 from contextlib import closing
-from functools import cache
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from sqlalchemy import Engine, text
 
 from experiments.runs.history import Row
-from experiments.tracking import client as own_client
 from experiments.tracking.client import Client, TrackerError, mlflow
 from experiments.tracking.store import Store
 
@@ -28,12 +24,6 @@ def store(store_uri: str) -> Store:
 @pytest.fixture
 def experiment(store: Store, tmp_path: Path) -> str:
     return store.experiment_id("cnn", f"file://{tmp_path}/artifacts")
-
-
-def broken(uri: str, table: str) -> None:
-    with closing(sqlite3.connect(uri.removeprefix("sqlite:///"))) as database:
-        database.execute(f"ALTER TABLE {table} RENAME TO lost")
-        database.commit()
 
 
 def test_store_tells_of_runs_what_was_logged(store: Store, experiment: str) -> None:
@@ -96,24 +86,22 @@ def test_deleted_experiment_is_refused_and_named(store: Store, experiment: str, 
         store.experiment_id("cnn", None)
 
 
-def test_database_that_fails_is_an_error_and_no_page_on_the_terminal(
-    store: Store, experiment: str, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
-) -> None:
-    broken(store.uri, "runs")
-    capfd.readouterr()
-    with pytest.raises(TrackerError, match=r"^tracking\.uri=sqlite"):
-        store.create(experiment, "a name", {}, 1000)
-    assert (capfd.readouterr().err, caplog.messages) == ("", [])
-
-
-def test_what_cannot_be_logged_is_an_error_though_mlflow_is_told_to_log_later(
-    store: Store, experiment: str, monkeypatch: pytest.MonkeyPatch
+def test_database_that_fails_is_an_error_and_no_page_on_the_terminal_though_mlflow_is_told_to_log_later(
+    store: Store,
+    experiment: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setenv("MLFLOW_ENABLE_ASYNC_LOGGING", "true")
     run_id = store.create(experiment, "a name", {}, 1000).run_id
-    broken(store.uri, "metrics")
+    with closing(sqlite3.connect(store.uri.removeprefix("sqlite:///"))) as database:
+        database.execute("ALTER TABLE metrics RENAME TO lost")
+        database.commit()
+    capfd.readouterr()
     with pytest.raises(TrackerError, match=r"^tracking\.uri=sqlite"):
         store.log(run_id, {}, {}, [Row(1, {"a": 1.0}, 1, "")])
+    assert (capfd.readouterr().err, caplog.messages) == ("", [])
 
 
 def test_unreachable_or_impossible_store_is_one_line_without_the_password(
@@ -174,21 +162,3 @@ def test_new_database_has_nothing_of_a_deleted_one_whose_process_was_killed(
     assert list(Store(f"sqlite:///{tmp_path}/new.db").search("")) == []
     with closing(sqlite3.connect(tmp_path / "new.db")) as opened:
         assert opened.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-
-
-def test_mlflow_is_made_ready_once_though_its_import_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(name: str) -> ModuleType:
-        asked.append(name)
-        if len(asked) == 1:
-            signal.raise_signal(signal.SIGINT)
-        return ModuleType(name)
-
-    asked: list[str] = []
-    bounded: list[ModuleType] = []
-    monkeypatch.setattr(own_client, "import_module", interrupted)
-    monkeypatch.setattr(own_client, "_bound_answers", bounded.append)
-    monkeypatch.setattr(own_client, "_imported", cache(own_client._imported.__wrapped__))
-    with pytest.raises(KeyboardInterrupt):
-        own_client.mlflow()
-    assert own_client.mlflow().__name__ == "mlflow"
-    assert [module.__name__ for module in bounded] == ["mlflow.utils.request_utils"]
