@@ -139,7 +139,7 @@ def test_file_that_never_ends_or_is_elsewhere_is_given_up(
     monkeypatch.setattr(own_client, "_ANSWER_SIZE", 1 << 20)
     server.answers["/elsewhere"] = partial(say, body=b"content")
     redirections = [redirected("file:///etc/hostname"), redirected(f"{server.uri}/elsewhere")]
-    answers: list[Answer] = [endless, partial(say, Content_Length=10 << 30), *redirections]
+    answers: list[Any] = [endless, partial(say, Content_Length=10 << 30), *redirections]
     for answer in answers:
         server.answers[OWN] = answer
         assert Store(server.uri).file(RUN_ID, NAME) is None
