@@ -16,10 +16,10 @@ from experiments.errors import UserError
 from experiments.files import read_json
 from experiments.runs.folder import RunFolder
 from experiments.runs.history import History, Row, best
-from experiments.runs.status import Status, now_ms, read_status
+from experiments.runs.status import Status, read_status
 from experiments.sweeps.folder import SweepFolder
 from experiments.tracking.store import DESCRIPTION, RERUN_OF, RUN_KEY, SWEEP_SIZE
-from experiments.tracking.targets import Target, targets
+from experiments.tracking.targets import TARGETS, Target, targets
 from experiments.untrusted import RefusedError, yaml_file
 
 RunStatus = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
@@ -95,7 +95,7 @@ def _run_view(folder: RunFolder, target: Target, *, held: bool) -> RunView:
         outcome, run_status = _state(held, status)
     if run_status != "RUNNING":
         tags["outcome"] = outcome
-    started_ms = _started_ms(status, rows)
+    started_ms = _started_ms(folder.path, status, rows)
     return RunView(
         status=run_status,
         started_ms=started_ms,
@@ -115,7 +115,7 @@ def _sweep_view(folder: SweepFolder, target: Target, *, held: bool) -> RunView:
     plan = (read_json(folder.plan) or {}).get("runs")
     size = len(plan) if isinstance(plan, list) else 0
     tags = {"sweep.id": folder.sweep_id, SWEEP_SIZE: str(size), RUN_KEY: target.key, **_SOURCE}
-    started_ms = _started_ms(status, [])
+    started_ms = _started_ms(folder.path, status, [])
     if run_status != "RUNNING":
         tags |= {"outcome": outcome, **_description(folder)}
     return RunView(
@@ -141,10 +141,11 @@ def _state(held: bool, status: Status | None) -> tuple[str, RunStatus]:
     return outcome, _ENDINGS.get(outcome, "KILLED")
 
 
-def _started_ms(status: Status | None, rows: Sequence[Row]) -> int:
+def _started_ms(folder: Path, status: Status | None, rows: Sequence[Row]) -> int:
+    """The same whenever it is asked: where a process was killed at its very beginning, when it wrote its targets."""
     if status is not None:
         return status.started_ms
-    return rows[0].timestamp_ms if rows else now_ms()
+    return rows[0].timestamp_ms if rows else (folder / TARGETS).stat().st_mtime_ns // 1_000_000
 
 
 def _ended_ms(run_status: RunStatus, status: Status | None, rows: Sequence[Row], started_ms: int) -> int | None:
