@@ -3,11 +3,12 @@
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -40,8 +41,14 @@ def pages(monkeypatch: pytest.MonkeyPatch, outputs: Path) -> list[str]:
 
     monkeypatch.setattr(ui, "links", links)
     outputs.mkdir()
-    (outputs / "mlflow.db").touch()
+    make_database(outputs / "mlflow.db")
     return asked
+
+
+def make_database(path: Path) -> None:
+    """What a store is known by: some of MLflow's tables."""
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript("CREATE TABLE experiments (id); CREATE TABLE runs (id); CREATE TABLE tags (id);")
 
 
 @pytest.fixture
@@ -90,7 +97,7 @@ def test_store_that_fails_is_answered_in_a_line(
 def test_store_is_the_projects_own_unless_said_otherwise(
     port: int, pages: list[str], outputs: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / "x.db").touch()
+    make_database(tmp_path / "x.db")
     ui.main(["--port", str(port), "--outputs-dir", str(outputs)])
     ui.main(["--port", str(port), "--tracking-uri", f"sqlite:///{tmp_path}/x.db"])
     assert pages == [f"sqlite:///{outputs}/mlflow.db", f"sqlite:///{tmp_path}/x.db"]
