@@ -18,7 +18,7 @@ from experiments.tracking.client import ArtifactError, StoreRefusesError, Tracke
 from experiments.tracking.outbox import is_held
 from experiments.tracking.run_view import RunView, files, run_view, sweep_target
 from experiments.tracking.store import RUN_KEY, Store, StoredRun
-from experiments.tracking.targets import Published, Target, published, targets, write_published
+from experiments.tracking.targets import Published, Target, published, targets, write_published, written_ms
 
 _PARENT = "mlflow.parentRunId"
 _CLOSED = "closed"  # the state of what another has replaced
@@ -82,8 +82,10 @@ class Reconciler:
             for target in targets(folder):
                 is_new = target.key not in known and target.key not in self._observed
                 if target.is_at(self._store.uri) and (self._asks_all or is_new):
-                    started_ms = status.started_ms if status is not None and not self._asks_all else 0
-                    wanted.setdefault(target.experiment, {})[target.key] = started_ms
+                    shown_ms = 0
+                    if status is not None and not self._asks_all:  # it may have been shown before it had a status
+                        shown_ms = min(status.started_ms, written_ms(folder))
+                    wanted.setdefault(target.experiment, {})[target.key] = shown_ms
         for experiment, since_ms in wanted.items():
             found = self._store.find(self._experiment(experiment), since_ms=min(since_ms.values()))
             self._looked_for |= {key: [run for run in found if run.tags.get(RUN_KEY) == key] for key in since_ms}
