@@ -106,10 +106,12 @@ class Reconciler:
             with self._at(folder, wait=wait):
                 here = [target for target in targets(folder) if target.is_at(self._store.uri)]
                 views = [self._publish(folder, target, asks=asks or self._asks_all) for target in here]
-        except (OSError, UserError) as error:
-            if isinstance(error, TrackerError):
-                raise
+        except TrackerError:
+            raise
+        except UserError as error:
             raise StoreRefusesError(str(error)) from error
+        except OSError as error:  # one of a file that is open does not say of which
+            raise StoreRefusesError(f"{error.filename or folder}: {error.strerror or error}") from error
         return [view for target, view in zip(here, views, strict=True) if target.current]
 
     def publish_files(self, folder: Path) -> None:
