@@ -18,7 +18,7 @@ from experiments.tracking.client import ArtifactError, StoreRefusesError, Tracke
 from experiments.tracking.outbox import is_held
 from experiments.tracking.run_view import RunView, files, run_view, sweep_target
 from experiments.tracking.store import RUN_KEY, Store, StoredRun
-from experiments.tracking.targets import Published, Target, published, targets, write_published
+from experiments.tracking.targets import Published, Target, published, targets, write_published, written_ms
 
 _PARENT = "mlflow.parentRunId"
 _CLOSED = "closed"  # the state of what another has replaced
@@ -82,8 +82,10 @@ class Reconciler:
             for target in targets(folder):
                 is_new = target.key not in known and target.key not in self._observed
                 if target.is_at(self._store.uri) and (self._asks_all or is_new):
-                    started_ms = status.started_ms if status is not None and not self._asks_all else 0
-                    wanted.setdefault(target.experiment, {})[target.key] = started_ms
+                    shown_ms = 0
+                    if status is not None and not self._asks_all:  # it may have been shown before it had a status
+                        shown_ms = min(status.started_ms, written_ms(folder))
+                    wanted.setdefault(target.experiment, {})[target.key] = shown_ms
         for experiment, since_ms in wanted.items():
             found = self._store.find(self._experiment(experiment), since_ms=min(since_ms.values()))
             self._looked_for |= {key: [run for run in found if run.tags.get(RUN_KEY) == key] for key in since_ms}
@@ -104,10 +106,12 @@ class Reconciler:
             with self._at(folder, wait=wait):
                 here = [target for target in targets(folder) if target.is_at(self._store.uri)]
                 views = [self._publish(folder, target, asks=asks or self._asks_all) for target in here]
-        except (OSError, UserError) as error:
-            if isinstance(error, TrackerError):
-                raise
+        except TrackerError:
+            raise
+        except UserError as error:
             raise StoreRefusesError(str(error)) from error
+        except OSError as error:  # one of a file that is open does not say of which
+            raise StoreRefusesError(f"{error.filename or folder}: {error.strerror or error}") from error
         return [view for target, view in zip(here, views, strict=True) if target.current]
 
     def publish_files(self, folder: Path) -> None:

@@ -19,7 +19,7 @@ from experiments.runs.history import History, Row, best
 from experiments.runs.status import Status, read_status
 from experiments.sweeps.folder import SweepFolder
 from experiments.tracking.store import DESCRIPTION, RERUN_OF, RUN_KEY, SWEEP_SIZE
-from experiments.tracking.targets import TARGETS, Target, targets
+from experiments.tracking.targets import Target, targets, written_ms
 from experiments.untrusted import RefusedError, yaml_file
 
 RunStatus = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
@@ -145,7 +145,7 @@ def _started_ms(folder: Path, status: Status | None, rows: Sequence[Row]) -> int
     """The same whenever it is asked: where a process was killed at its very beginning, when it wrote its targets."""
     if status is not None:
         return status.started_ms
-    return rows[0].timestamp_ms if rows else (folder / TARGETS).stat().st_mtime_ns // 1_000_000
+    return rows[0].timestamp_ms if rows else written_ms(folder)
 
 
 def _ended_ms(run_status: RunStatus, status: Status | None, rows: Sequence[Row], started_ms: int) -> int | None:

@@ -83,6 +83,11 @@ def targets(folder: Path) -> list[Target]:
     return [target for content in listed if (target := _target(content, folder))] if isinstance(listed, list) else []
 
 
+def written_ms(folder: Path) -> int:
+    """When the targets were written last: when a run started that has said nothing else of it."""
+    return (folder / TARGETS).stat().st_mtime_ns // 1_000_000
+
+
 def add_target(folder: Path, target: Target) -> Target:
     """Have the folder shown there, if it is not yet; return the current target of that place."""
     known = targets(folder)
