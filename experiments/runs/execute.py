@@ -104,12 +104,12 @@ def execute(
             computed_with = ""
             if summary is None:
                 summary = attempt.train(pause_after)
-            else:
-                computed_with = otherwise(recorded_stages(folder.environment), current_facts())
-                how = f", computed with {computed_with}" if computed_with else ""
-                _log.info("run %s is already finished%s; force=true repeats it", folder.identity, how)
             if rerun and not was_finished:  # else what there is was computed by another
                 rerun.conclude(folder)
+        if was_finished:  # not for its log, which stays as stores have it
+            computed_with = otherwise(recorded_stages(folder.environment), current_facts())
+            how = f", computed with {computed_with}" if computed_with else ""
+            _log.info("run %s is already finished%s; force=true repeats it", folder.identity, how)
     return RunResult(
         folder=folder,
         outcome=summary["outcome"],

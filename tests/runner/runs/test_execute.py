@@ -198,13 +198,15 @@ def test_other_seed_is_another_result(outputs: Path) -> None:
 
 
 def test_finished_run_is_skipped_and_says_so(outputs: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "experiments")
     config = small_config(outputs)
     first = execute(config)
-    before = folder_of(config).history.read_bytes()
+    kept = (folder_of(config).history, folder_of(config).log)
+    before = [path.read_bytes() for path in kept]
     again = execute(config)
     assert again == first
     assert epochs_trained(config) == 2
-    assert folder_of(config).history.read_bytes() == before
+    assert [path.read_bytes() for path in kept] == before
     assert f"run {first.folder.identity} is already finished; force=true repeats it" in caplog.text
 
 

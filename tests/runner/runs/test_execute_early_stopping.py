@@ -1,5 +1,6 @@
 """A run that stops early: where, why, and the same after an interruption."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,7 @@ def test_run_that_stopped_early_says_so_and_why(outputs: Path, caplog: pytest.Lo
 def test_run_that_stopped_early_is_finished(outputs: Path, caplog: pytest.LogCaptureFixture) -> None:
     config = small_config(outputs, **IMPATIENT)
     first = execute(config)
+    caplog.set_level(logging.INFO, "experiments")
     assert execute(config) == first
     assert "is already finished" in caplog.text
     assert epochs_trained(config) == 3

@@ -61,6 +61,7 @@ def test_finished_run_says_what_it_was_computed_with_if_it_is_something_else(
     config = small_config(outputs)
     folder = execute(config).folder
     computed_with(folder, **changes)
+    caplog.set_level(logging.INFO, "experiments")
     caplog.clear()
     assert execute(config).was_finished
     assert caplog.messages == [f"run {folder.identity} is already finished{said}; force=true repeats it"]
