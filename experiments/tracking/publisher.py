@@ -103,7 +103,7 @@ class Publisher:
         for folder in ended:
             self._draw(done, folder)
         self._for_each(partial(self._publish_files, done), [folder for folder in ended if folder in done.shown])
-        for folder in done.shown & set(ended):
+        for folder in done.shown & set(ended) - done.refused.keys():  # a picture may be what is missing
             take_out(folder, partial(self.reconciler.is_published, folder))
         if done.unreachable is not None:
             self.reconciler.forget()

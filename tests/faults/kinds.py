@@ -46,7 +46,7 @@ KINDS = (
     Kind(publisher_kills.KIND, publisher_kills.trial, 50, (0, 1)),
     Kind(outages.KIND, outages.trial, 20, (7, 10)),
     Kind(refused_files.KIND, refused_files.trial, 6, (0, 1, 2)),
-    Kind(full_disks.KIND, full_disks.trial, 12, (0, 2), full_disks.obstacle),
+    Kind(full_disks.KIND, full_disks.trial, 12, (2, 4), full_disks.obstacle),
     Kind(damages.KIND, damages.trial, 110, (0, 1, 5, 37, 107)),
     Kind(hostile.KIND, hostile.trial, hostile.NUMBER, (0, 3, 8, 16, 21, 29)),
 )

@@ -125,6 +125,23 @@ def test_folder_that_cannot_be_read_holds_up_no_other(
     assert list(unpublished(outputs)) == [outputs / "runs" / OTHERS[0]]
 
 
+def test_picture_that_could_not_be_drawn_is_drawn_and_uploaded_later(
+    store_uri: str, outputs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = run(outputs, store_uri)
+    process.finish()
+    (process.path / "learning_curve.png").mkdir()  # in its place nothing can be written
+    monkeypatch.setattr("experiments.tracking.publisher.draw", draw)
+    (line,) = Publisher(store_uri, outputs).publish().lines()
+    assert "learning_curve.png" in line
+    assert list(unpublished(outputs)) == [process.path]
+    (process.path / "learning_curve.png").rmdir()
+    assert Publisher(store_uri, outputs).publish().lines() == []
+    (shown,) = published(process.path).values()
+    assert "learning_curve.png" in shown.files
+    assert list(unpublished(outputs)) == []
+
+
 def test_folder_of_another_store_or_removed_by_hand_is_left_alone(store_uri: str, outputs: Path) -> None:
     run(outputs, "http://user:secret@127.0.0.1:9", name=OTHERS[0]).finish()
     run(outputs, store_uri, name=OTHERS[1]).kill()
