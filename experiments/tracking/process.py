@@ -1,57 +1,40 @@
-"""The publisher as the command that starts it sees it: begun before training, closed after it, waited for a while.
+"""The publisher as the command that starts it sees it: started before training, told to end after it, waited for.
 
 It has a session of its own, so Ctrl-C does not reach it. Nothing here imports MLflow.
 """
 
-import atexit
 import json
 import logging
 import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from experiments.tracking import early
 from experiments.tracking.outbox import is_held, unpublished
-from experiments.tracking.targets import targets
+from experiments.tracking.targets import published, targets
 from experiments.tracking.uri import absolute_uri, is_server, public
 
 _log = logging.getLogger(__name__)
 
-_ROOT = Path(__file__).resolve().parents[2]
 _START, _LOCAL, _SERVER = 60.0, 30.0, 6.0  # seconds without a sign of life: before the first, later, from a server
 LONGEST = 60.0  # seconds in all to wait for it when nothing else is left to do
 
 
-def nothing_lost(left: int) -> str:
-    """What a command says at its end where a store does not show all."""
-    are = "1 run is" if left == 1 else f"{left} runs are"
+def nothing_lost(left: Iterable[Path]) -> str:
+    """What a command says at its end where a store does not show all of these folders."""
+    runs, files = 0, 0
+    for folder in left:
+        notes, current = published(folder), [target.key for target in targets(folder) if target.current]
+        is_shown = all(key in notes and notes[key].is_final for key in current)
+        runs, files = runs + (not is_shown), files + is_shown
+    missing = [f"{runs} {'run is' if runs == 1 else 'runs are'} not complete there yet"] if runs else []
+    missing += [f"files of {files} {'run' if files == 1 else 'runs'} are not there yet"] if files else []
     goes_on = "the next command that tracks there goes on, or python -m experiments.sync"
-    return f"Nothing is lost: {are} not complete there yet; {goes_on}."
-
-
-_started: list["subprocess.Popen[str]"] = []
-
-
-def start_early() -> None:
-    """Start it before it is known what for: MLflow's import takes longer than composing a configuration."""
-    with suppress(OSError):  # it is tried again where it is needed
-        _started.append(_start())
-        atexit.register(_end_unused)
-
-
-def _end_unused() -> None:
-    for process in _started:
-        process.kill()
-
-
-def _start() -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "experiments.tracking"]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, stdin=pipe, stdout=pipe, start_new_session=True, cwd=_ROOT, text=True)
+    return f"Nothing is lost: {', '.join(missing)}; {goes_on}."
 
 
 @contextmanager
@@ -61,8 +44,8 @@ def publishing(uri: str, outputs_dir: Path) -> Iterator[None]:
         publisher = PublisherProcess(absolute_uri(uri), outputs_dir)
     except OSError as error:  # too many processes, too little memory
         yield
-        left = _left(absolute_uri(uri), outputs_dir)
-        _log.warning("tracking.uri=%s: no publisher can be started: %s\n%s", public(uri), error, nothing_lost(left))
+        left = nothing_lost(_left(absolute_uri(uri), outputs_dir))
+        _log.warning("tracking.uri=%s: no publisher can be started: %s\n%s", public(uri), error, left)
         return
     try:
         yield
@@ -79,11 +62,10 @@ class PublisherProcess:
 
     def _start(self) -> None:
         self._heard, self._is_ready = time.monotonic(), False
-        self._process = _started.pop() if _started else _start()
+        self._process = early.take()
         self._reader = threading.Thread(target=self._listen, args=(self._process,), daemon=True)
         self._reader.start()
-        asked = {"uri": self._uri, "outputs_dir": str(self._outputs_dir.absolute())}
-        self._send(json.dumps(asked) + "\n")
+        self._send(json.dumps({"uri": self._uri, "outputs_dir": str(self._outputs_dir.absolute())}))
 
     def finish(self) -> None:
         """Let it make a last pass, and wait as long as it gets anywhere; what is missing stays in the outbox.
@@ -98,17 +80,19 @@ class PublisherProcess:
             self._end()
             with suppress(OSError):
                 self._start()
-        self._send("done\n")
+        self._send("done")
         with suppress(OSError):
             self._stdin.close()
         started = self._heard = time.monotonic()
         while self._process.poll() is None and self._patience() > 0 and time.monotonic() - started < LONGEST:
             time.sleep(0.01)
+        code = self._process.poll()
         self._end()
-        if self._process.returncode and (left := self._left()):
-            _log.warning("tracking.uri=%s: is too slow to be waited for\n%s", public(self._uri), nothing_lost(left))
+        if code != 0 and (left := self._left()):
+            why = "is too slow to be waited for" if code is None else f"the publisher failed with exit code {code}"
+            _log.warning("tracking.uri=%s: %s\n%s", public(self._uri), why, nothing_lost(left))
 
-    def _left(self) -> int:
+    def _left(self) -> list[Path]:
         return _left(self._uri, self._outputs_dir)
 
     def _patience(self) -> float:
@@ -126,7 +110,7 @@ class PublisherProcess:
 
     def _send(self, line: str) -> None:
         with suppress(OSError, ValueError):  # it was killed already, or could not be started again
-            self._stdin.write(line)
+            self._stdin.write(f"{line}\n")
             self._stdin.flush()
 
     @property
@@ -143,9 +127,7 @@ class PublisherProcess:
                     _log.warning("%s", text)
 
 
-def _left(uri: str, outputs_dir: Path) -> int:
-    """How many folders that no process is at a publisher could do something for."""
-    return sum(
-        any(target.is_at(uri) for target in targets(folder)) and not is_held(folder)
-        for folder in unpublished(outputs_dir)
-    )
+def _left(uri: str, outputs_dir: Path) -> list[Path]:
+    """The folders that no process is at, and that a publisher could do something for."""
+    marked = unpublished(outputs_dir)
+    return [folder for folder in marked if any(target.is_at(uri) for target in targets(folder)) and not is_held(folder)]

@@ -9,14 +9,14 @@ from typing import NamedTuple
 
 import pytest
 
-from experiments import train
+from experiments import hydra_main, train
 from experiments.tracking import process
 from tests.runner.stores import InThisProcess, Nothing, outputs, ready, store_uri
 
 __all__ = ["outputs", "ready", "store_uri"]
 
 # Hydra looks for plugins once in a process, whichever test asks it first.
-sys.path.append(str(train.PLUGINS))
+sys.path.append(str(hydra_main.PLUGINS))
 
 
 class Answer(NamedTuple):

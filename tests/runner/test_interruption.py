@@ -121,5 +121,5 @@ def test_ctrl_c_while_a_command_still_imports_ends_it_without_a_word(command: st
 
 
 def test_importing_the_project_changes_no_handler() -> None:
-    program = "import signal, experiments.train; assert signal.getsignal(signal.SIGINT) is signal.default_int_handler"
+    program = "import experiments.hydra_main, signal as s; assert s.getsignal(s.SIGINT) is s.default_int_handler"
     subprocess.run([sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": str(CHECKOUT)}, check=True)

@@ -154,7 +154,7 @@ def test_files_name_no_code_to_run() -> None:
 
 STARTED = """
 import sys
-import experiments.train
+import experiments.hydra_main
 assert not {"mlflow", "matplotlib", "sklearn", "pandas"} & set(sys.modules), sorted(sys.modules)
 """
 UNOBSERVED = """

@@ -1,6 +1,6 @@
 """What Hydra calls for `-m` and for `sweep=` presets: the one file that knows Hydra's plugin interface.
 
-Hydra takes plugins only from a namespace of this folder's name, found on the path; `experiments.train` puts it there.
+Hydra takes plugins only from a namespace of this folder's name, found on the path; `hydra_main` puts it there.
 """
 
 from collections.abc import Mapping

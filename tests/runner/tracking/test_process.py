@@ -40,7 +40,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> "list[subprocess.Popen[str]]":
             super().__init__(*words, **more)  # type: ignore[call-overload]
             made.append(self)
 
-    monkeypatch.setattr("experiments.tracking.process.subprocess.Popen", Noted)
+    monkeypatch.setattr("experiments.tracking.early.subprocess.Popen", Noted)
     return made
 
 
