@@ -51,7 +51,7 @@ def _sync(outputs_dir: Path, uri: str | None, *, everything: bool) -> None:
             failures.append(f"tracking.uri={public(store)}: there is no such database; --tracking-uri {own} --all "
                             "shows all its runs in that of this folder")  # fmt: skip
             continue
-        publisher = Publisher(store, outputs_dir, asks_all=True)
+        publisher = Publisher(Store(store), outputs_dir, asks_all=True)
         done = publisher.publish(all_folders(outputs_dir))
         sent += _say_sent(publisher, done)
         failures += _failures(store, publisher, done)
@@ -92,9 +92,9 @@ def _say_sent(publisher: Publisher, done: Pass) -> int:
 
 
 def _failures(uri: str, publisher: Publisher, done: Pass) -> list[str]:
-    held = sum(is_held(folder) for folder in done.shown)
+    held = sum(is_held(folder) for folder in done.shown if folder.parent.name != "sweeps")
     if done.unreachable is not None:
-        left = publisher.left()
+        left = sum(folder.parent.name != "sweeps" for folder in publisher.left())
         return [f"{done.unreachable}" + (f"; {counted(left, 'run')} not complete there" if left else "")]
     refused = list(dict.fromkeys(str(error) for error in done.refused.values()))
     if held:

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from shutil import rmtree
 from tempfile import TemporaryDirectory
+from urllib.parse import unquote, urlsplit
 
 from experiments.comparison.wording import counted
 from experiments.config.places import checkout
@@ -19,7 +20,7 @@ from experiments.git import SOURCES, GitError, git, head
 from experiments.interruption import INTERRUPTED, undisturbed
 from experiments.reruns.original import Original
 from experiments.terminal import stderr
-from experiments.tracking.uri import is_server, login, public
+from experiments.tracking.uri import is_server, public
 
 _DIGITS = 12
 
@@ -41,7 +42,7 @@ def run_at_commit(original: Original, outputs_dir: Path, uri: str, tolerance: fl
         address = public(uri) if is_server(uri) else uri  # everybody on the machine can read a command line
         where = ["--outputs-dir", str(outputs_dir), "--tracking-uri", address]
         with_tolerance = [] if tolerance is None else ["--tolerance", repr(tolerance)]
-        return _carried_out([original.word, *where, *with_tolerance], root, login(uri))
+        return _carried_out([original.word, *where, *with_tolerance], root, _login(uri))
 
 
 def _code(original: Original) -> tuple[str, bytes]:
@@ -118,3 +119,10 @@ def _carried_out(words: list[str], root: Path, known: dict[str, str]) -> int:
             process.wait()
         return INTERRUPTED
     return code if code >= 0 else 128 - code
+
+
+def _login(uri: str) -> dict[str, str]:
+    """The user and password of a tracking server, as the variables by which MLflow finds them as well."""
+    parts = urlsplit(uri)
+    known = {"MLFLOW_TRACKING_USERNAME": parts.username, "MLFLOW_TRACKING_PASSWORD": parts.password}
+    return {name: unquote(text) for name, text in known.items() if text} if is_server(uri) else {}

@@ -134,20 +134,21 @@ def _have_shown(folder: RunFolder, target: Target, *, repeated: bool) -> None:
         UserError: it cannot be repeated while the store misses a part of it.
     """
     shown = shown_by(folder.path, *target.place)
-    if folder.finished.exists() and not repeated and shown is not None and shown.state:
+    if folder.finished.exists() and not repeated and shown is not None and shown.is_final:
         return
     is_to_be_shown = any(known.place == target.place for known in targets(folder.path))
-    if repeated and folder.history.exists() and is_to_be_shown and not (shown and shown.state):
+    if repeated and folder.history.exists() and is_to_be_shown and not (shown and shown.is_final):
         raise UserError(
             f"force=true: tracking.uri={target.uri} does not show all of run {folder.identity} yet; "
             "python -m experiments.sync uploads it, then it can be repeated"
         )
     outbox.put(folder.path)
-    if repeated:
+    if not repeated:
+        add_target(folder.path, target)
+        return
+    with outbox.exclusive(folder.path):
         folder.clear()
         replace_targets(folder.path, [target])
-    else:
-        add_target(folder.path, target)
 
 
 def _summary(folder: RunFolder) -> dict[str, Any] | None:

@@ -19,9 +19,9 @@ from experiments.tracking.process import LONGEST, nothing_lost
 from experiments.tracking.publisher import Pass, Publisher
 from experiments.tracking.store import Store
 
-_PAUSE = 0.1  # seconds between two looks at the outbox
+_PAUSES = 0.5, 5.0  # seconds between two looks at the outbox, at least and at most
+_SHARE = 0.1  # of the time for looks: training needs the processor
 _RETRIES = (1.0, 2.0, 5.0, 10.0, 30.0)  # seconds after the first failure, the second, and so forth
-_FILES = "files"  # stands for all that is said of those that were refused
 _GRACE = 60.0  # seconds for processes to close their runs whose parent was killed
 
 
@@ -33,34 +33,31 @@ def main() -> None:
     if not (line := sys.stdin.readline()):  # there was nothing to train
         return
     asked = json.loads(line)
-    outputs_dir, is_new = Path(asked["outputs_dir"]), Store(asked["uri"]).is_missing()
-    publisher = Publisher(asked["uri"], outputs_dir, _tell, asks_all=is_new)
+    store, outputs_dir = Store(asked["uri"]), Path(asked["outputs_dir"])
+    is_new = store.is_missing()  # it was deleted, or has not been there yet
+    publisher = Publisher(store, outputs_dir, _tell, asks_all=is_new)
     said, closed = set[str](), set[Path]()
-    if is_new:  # it was deleted, or has not been there yet
+    if is_new:
         publisher.publish(all_folders(outputs_dir))
-    _follow(publisher, said, closed)
+    failures, pause = 0, _PAUSES[0]
+    while not _is_over(_RETRIES[min(failures, len(_RETRIES)) - 1] if failures else pause):
+        begun = time.monotonic()
+        done = publisher.publish()
+        pause = min(max(_PAUSES[0], (time.monotonic() - begun) / _SHARE), _PAUSES[1])
+        failures = failures + 1 if done.unreachable is not None else 0
+        closed = (closed - done.shown) | done.closed  # most are about to be taken up again: it is said at the end
+        done.closed = set()
+        _say(done, said)
     if not sys.stdin.readline():  # the parent was killed: its workers are about to end too
         _wait_for_workers(publisher)
     signal.alarm(round(LONGEST))  # the end of it, whoever may wait
     done = publisher.publish(again=True)
-    publisher.close()
+    store.close()
     done.closed |= closed - done.shown
     _say(done, said)
     # What another command has left meanwhile is its own publisher's.
-    if left := publisher.left() if done.unreachable is not None else len(done.refused):
+    if left := publisher.left() if done.unreachable is not None else list(done.refused):
         _tell(nothing_lost(left))
-
-
-def _follow(publisher: Publisher, said: set[str], closed: set[Path]) -> None:
-    """Publish whatever changes; which runs were closed is said at the end, as most are about to be taken up again."""
-    failures = 0
-    while not _is_over(_RETRIES[min(failures, len(_RETRIES)) - 1] if failures else _PAUSE):
-        done = publisher.publish()
-        failures = failures + 1 if done.unreachable is not None else 0
-        closed -= done.shown
-        closed |= done.closed
-        done.closed = set()
-        _say(done, said)
 
 
 def _is_over(seconds: float) -> bool:
@@ -68,20 +65,17 @@ def _is_over(seconds: float) -> bool:
 
 
 def _wait_for_workers(publisher: Publisher) -> None:
-    begun = time.monotonic()
-    while publisher.held() and time.monotonic() - begun < _GRACE:
+    until = time.monotonic() + _GRACE
+    while publisher.is_awaited() and time.monotonic() < until:
         publisher.publish()
-        time.sleep(_PAUSE)
+        time.sleep(_PAUSES[0])
 
 
 def _say(done: Pass, said: set[str]) -> None:
-    """Say each thing once, and of refused files one: it is the same with all others."""
-    for line in done.lines(files=_FILES not in said):
+    for line in done.lines():
         if line not in said:
             said.add(line)
             _tell(line)
-    if done.refused_files:
-        said.add(_FILES)
 
 
 def _tell(text: str = "") -> None:

@@ -11,24 +11,24 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 from urllib.request import url2pathname
 
 from experiments.tracking.client import ArtifactError, Client, in_a_line, mlflow
-from experiments.tracking.uri import is_elsewhere, is_server, public, sqlite_path
+from experiments.tracking.uri import is_server, public, sqlite_path
 from experiments.untrusted import JSON_SIZE, RefusedError, read_bounded
 
 _SERVED = "/api/2.0/mlflow-artifacts/artifacts"
 # Not sftp and ftp: their host may be this one, which a key of the user opens.
 _OBJECT_STORES = ("s3", "gs", "wasbs", "abfss", "hdfs", "dbfs")
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-def read_artifact(client: Client, uri: str, run_id: str, name: str) -> bytes | None:
+def read_artifact(client: Client, uri: str, location: str, name: str) -> bytes | None:
     """Read a file among the artifacts of a run; None if there is none that this machine may and can read.
 
     Args:
-        client: of the store.
+        client: of the store at `uri`.
         uri: of the store.
-        run_id: of the run, as the store calls it.
+        location: where the run's artifacts are, as the store says.
         name: of the file, chosen here and not by the store.
     """
-    location = str(client.get_run(run_id).info.artifact_uri)
     if is_server(uri):
         path = served_path(location)
         return None if path is None else _download(client, f"{path}/{name}")
@@ -40,18 +40,13 @@ def read_artifact(client: Client, uri: str, run_id: str, name: str) -> bytes | N
 
 
 def write_artifact(uri: str, location: str, file: Path) -> None:
-    """Add a file to the artifacts of a run.
-
-    Args:
-        uri: of the store.
-        location: where the run's artifacts are, as the store says.
-        file: to be added.
+    """Add a file to the artifacts of a run, at the location that the store says.
 
     Raises:
         ArtifactError: it could not be stored there; the file itself is where it was.
     """
-    folder = local_folder(location)
-    if is_elsewhere(uri) and not is_kept_elsewhere(location):
+    folder, is_elsewhere = local_folder(location), is_server(uri) and urlsplit(uri).hostname not in _LOOPBACK
+    if is_elsewhere and not is_kept_elsewhere(location):
         raise ArtifactError(f"{public(uri)} keeps files at {public(location)}, which this machine may not write to")
     if folder is not None and not (sqlite_path(uri) or is_server(uri)) and not folder.parents[1].is_dir():
         raise ArtifactError(f"{public(uri)} keeps files in {folder.parents[1]}, which is not on this machine")
@@ -68,18 +63,19 @@ def mend_locations(database: Path) -> None:
     MLflow's client changes no location, so this writes to two of its tables; a test fails when they change.
     """
     here = database.parent / "artifacts"
+    new = here.absolute().as_uri()
     with closing(sqlite3.connect(database)) as tables, tables:
         for experiment, old in tables.execute("SELECT experiment_id, artifact_location FROM experiments").fetchall():
             folder = local_folder(old or "")
             if folder is not None and folder.name == here.name and here.is_dir() and not folder.is_dir():
-                new = here.absolute().as_uri()
+                named = {"new": new, "old": old, "experiment": experiment}
                 tables.execute(
-                    "UPDATE experiments SET artifact_location = ? WHERE experiment_id = ?", (new, experiment)
+                    "UPDATE experiments SET artifact_location = :new WHERE experiment_id = :experiment", named
                 )
                 tables.execute(
-                    "UPDATE runs SET artifact_uri = ? || substr(artifact_uri, ?) "
-                    "WHERE experiment_id = ? AND substr(artifact_uri, 1, ?) = ?",
-                    (new, len(old) + 1, experiment, len(old) + 1, f"{old}/"),
+                    "UPDATE runs SET artifact_uri = :new || substr(artifact_uri, length(:old) + 1) "
+                    "WHERE experiment_id = :experiment AND substr(artifact_uri, 1, length(:old) + 1) = :old || '/'",
+                    named,
                 )
 
 

@@ -18,7 +18,6 @@ from pathlib import Path
 from socket import gaierror
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias
-from urllib.parse import quote
 
 from filelock import FileLock
 from requests import RequestException, Response, Session
@@ -26,10 +25,7 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ReadTime
 
 from cnn_core.state import replaced
 from experiments.errors import UserError
-from experiments.interruption import undisturbed
-from experiments.tracking.targets import is_run_id
 from experiments.tracking.uri import fault_of_address, public, sqlite_path
-from experiments.untrusted import printable
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -57,7 +53,7 @@ SETTINGS = {
 
 
 class TrackerError(UserError):
-    """The store cannot be reached or refuses; training does not depend on it."""
+    """The store cannot be reached or fails; training does not depend on it."""
 
 
 class ArtifactError(TrackerError):
@@ -73,6 +69,7 @@ _NO_MLFLOW = re.compile(
     r"API request to endpoint (?:\S+ failed with error code (404|405|501) != 200"
     r"|was successful but the response body was not in a valid JSON format)"
 )
+_SERVER_ERROR = re.compile(r"too many (5\d\d) error responses")
 # What MLflow and Alembic say of tables that another MLflow made.
 _SCHEMA = re.compile(r"found version (?!None)(\w+), but expected|Can't locate revision identified by '(\w+)'")
 # What MLflow calls its refusals.
@@ -97,63 +94,36 @@ def connect(uri: str) -> Client:
 
 
 def _create_database(path: Path) -> None:
-    """Create a SQLite database with MLflow's tables that writes ahead; it is there whole or not at all.
+    """Create a SQLite database with MLflow's tables; it is there whole or not at all.
 
-    MLflow makes its tables step by step, and never gets past a step that was cut off, by a full disk or a kill.
-
-    Writing ahead, a transaction waits for the disk once instead of four times, and readers and a writer do not wait for
-    each other. The processes of such a database must be on one machine; those of several share a tracking server.
+    MLflow makes its tables step by step, and never gets past a step that was cut off, by a full disk or a kill. With
+    write-ahead logging a transaction waits for the disk once instead of four times, and readers and a writer do not
+    wait for each other; it needs all processes on one machine. Those of several share a tracking server.
     """
-    _remove_drafts(path)
-    _remove_what_was_beside(path)
+    _remove_leftovers(path)
     try:
         with replaced(path) as draft:
             with contextlib.closing(sqlite3.connect(draft)) as database:
                 database.execute("PRAGMA journal_mode = WAL")  # it stays with the file
-            _make_tables(draft)
+            engine = mlflow().store.db.utils.create_sqlalchemy_engine(f"sqlite:///{draft}")
+            try:
+                mlflow().store.db.utils._safe_initialize_tables(engine)
+            finally:
+                engine.dispose()  # what was written ahead is in the file itself then
     finally:
-        _remove_drafts(path)
+        _remove_leftovers(path)
 
 
-def has_tables(path: Path) -> bool:
-    """Whether a SQLite database has MLflow's tables; of what is none, opening it says why."""
-    try:
-        with contextlib.closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as database:
-            tables = database.execute("SELECT name FROM sqlite_master WHERE name IN ('experiments', 'runs', 'tags')")
-            return len(tables.fetchall()) == 3
-    except sqlite3.Error:
-        return True
-
-
-def _make_tables(path: Path) -> None:
-    databases = mlflow().store.db.utils
-    engine = databases.create_sqlalchemy_engine(f"sqlite:///{path}")
-    try:
-        databases._safe_initialize_tables(engine)
-    finally:
-        engine.dispose()  # what was written ahead is in the file itself then
-
-
-def _remove_what_was_beside(path: Path) -> None:
-    """Remove what a database that was deleted has left: SQLite would write it into the new one, and break it."""
-    for suffix in ("-wal", "-shm", "-journal"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
-
-
-def _remove_drafts(path: Path) -> None:
-    """Remove what is left of a database that did not come to be; SQLite has files beside its own."""
-    for draft in path.parent.glob(f"{glob.escape(path.name)}.*.draft*"):
-        draft.unlink(missing_ok=True)
-
-
-def mlflow() -> ModuleType:
-    """MLflow, imported at first use: it takes seconds, and must find its settings when it comes."""
-    with undisturbed():  # a module imported by half stays so, and the run could not be closed any more
-        return _imported()
+def _remove_leftovers(path: Path) -> None:
+    """Remove unfinished drafts, and what SQLite keeps beside a database that is gone: it would break the new one."""
+    for suffix in (".*.draft*", "-wal", "-shm", "-journal"):
+        for left in path.parent.glob(glob.escape(path.name) + suffix):
+            left.unlink(missing_ok=True)
 
 
 @cache
-def _imported() -> ModuleType:
+def mlflow() -> ModuleType:
+    """MLflow, imported at first use: it takes seconds, and must find its settings when it comes."""
     from sqlalchemy import Engine, event  # noqa: PLC0415  # as slow as a part of MLflow
 
     for key, value in SETTINGS.items():
@@ -165,9 +135,8 @@ def _imported() -> ModuleType:
     # Nor a database: it would be tried again for minutes, with a page of warnings each time.
     import_module("mlflow.store.db.utils").MAX_RETRY_COUNT = 1  # type: ignore[attr-defined]
     event.listen(Engine, "before_cursor_execute", _wait_less, retval=True)
-    for chatty in ("mlflow", "alembic"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
-    logging.getLogger("urllib3").setLevel(logging.ERROR)  # what it warns of becomes an error here
+    for name, level in (("mlflow", logging.WARNING), ("alembic", logging.WARNING), ("urllib3", logging.ERROR)):
+        logging.getLogger(name).setLevel(level)
     logging.getLogger("mlflow.store.db").setLevel(logging.CRITICAL)  # it raises what it logs, with a traceback
     return module
 
@@ -198,13 +167,8 @@ def _bound_answers(requests_of_mlflow: ModuleType) -> None:
 
 
 def _read_bounded(answer: Response, **_: object) -> None:
-    """Read an answer before anyone else does.
-
-    Raises:
-        RequestException: it is too large, or takes too long.
-    """
-    until = time.monotonic() + _ANSWER_SECONDS
-    content = bytearray()
+    """Read an answer before anyone else does, or raise RequestException where it is too large or takes too long."""
+    until, content = time.monotonic() + _ANSWER_SECONDS, bytearray()
     while part := answer.raw.read1(_PART, decode_content=True):  # what has come; `iter_content` waits for a whole part
         content += part
         if len(content) > _ANSWER_SIZE or time.monotonic() > until:
@@ -243,17 +207,6 @@ def translated(uri: str) -> Iterator[None]:
         raise kind(f"tracking.uri={public(uri)}: {_reason(error)}") from error
 
 
-def checked_run_id(run_id: object) -> str:
-    """The id that a store has given a run.
-
-    Raises:
-        TrackerError: it is none.
-    """
-    if not is_run_id(run_id):
-        raise TrackerError(f"the store calls a run {printable(run_id)!r}, which is no id of MLflow's")
-    return run_id
-
-
 def _reason(error: BaseException) -> str:
     """Why a store fails, in a line: of a server that cannot be reached, what the network says."""
     cause: BaseException | None = error
@@ -266,8 +219,15 @@ def _reason(error: BaseException) -> str:
         if driver_error := getattr(cause, "orig", None):  # SQLAlchemy's own words come first, and help nobody
             return in_a_line(driver_error)
         cause = cause.__cause__ or cause.__context__ or getattr(cause, "reason", None)
+    return _refusal(error)
+
+
+def _refusal(error: BaseException) -> str:
+    """What a store that was reached says."""
     if answer := _NO_MLFLOW.match(str(error)):
         return f"answers, but not as an MLflow server ({answer[1] or 200}); is the address right?"
+    if answer := _SERVER_ERROR.search(str(error)):
+        return f"failed with {answer[1]}; the server's log says why"
     if (schema := _SCHEMA.search(str(error))) and not _knows_schema(schema[1] or schema[2]):
         installed = f"the {mlflow().__version__} that is installed"
         return f"was made by a newer MLflow than {installed}; install a newer one, or use another store"

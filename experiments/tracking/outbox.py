@@ -5,7 +5,7 @@ all of it.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -40,18 +40,27 @@ def all_folders(outputs_dir: Path) -> Iterator[Path]:
 
 
 def is_held(folder: Path) -> bool:
-    """Whether a process is at a folder's run; the operating system frees the lock however that process ends."""
+    """Whether a process runs the folder's run; the operating system frees the lock however that process ends."""
     try:
         with FileLock(folder / "lock", blocking=False):
             return False
-    except Timeout:
+    except (Timeout, OSError):  # an error: the folder is not ours to look at
         return True
-    except OSError:  # it is not ours to look at
-        return True
+
+
+@contextmanager
+def exclusive(folder: Path, timeout: float = -1) -> Iterator[None]:
+    """Let one process at a time publish a folder, or turn it into another attempt.
+
+    Raises:
+        Timeout: another process still does after so many seconds.
+    """
+    with FileLock(folder / "publish.lock", timeout=timeout):
+        yield
 
 
 def take_out(folder: Path, is_confirmed: Callable[[], bool]) -> None:
-    """Remove the mark if the stores have confirmed all, asked while no process can be at the folder and change it."""
+    """Remove the mark if the stores have confirmed all, asked while no process can change the folder."""
     with suppress(Timeout, OSError), FileLock(folder / "lock", blocking=False):
         if is_confirmed():
             _mark(folder).unlink(missing_ok=True)

@@ -4,7 +4,7 @@ Here an epoch of the history becomes metrics, the configuration params, and the 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +16,7 @@ from experiments.errors import UserError
 from experiments.files import read_json
 from experiments.runs.folder import RunFolder
 from experiments.runs.history import History, Row, best
-from experiments.runs.status import Status, read_status
+from experiments.runs.status import read_status
 from experiments.sweeps.folder import SweepFolder
 from experiments.tracking.store import DESCRIPTION, RERUN_OF, RUN_KEY, SWEEP_SIZE
 from experiments.tracking.targets import Target, targets, written_ms
@@ -32,37 +32,34 @@ _RESULTS = ("outcome", "weights.sha256", *_FACTS)
 
 @dataclass(frozen=True)
 class RunView:
-    """One MLflow run as it is to be.
+    """One MLflow run as it is to be, its params aside.
 
     Args:
         status: of the run; it was `started_ms` and `ended_ms`, in ms since 1970.
         tags: by name.
-        params: by name.
         rows: of the history: their metrics, step = epoch, with their own timestamps.
         final: metrics that are known at the end, shown beside the last row.
-        parent: the folder of its sweep, if it is a child of one.
-        closed_by_us: whether it ended without saying so, because its process is gone.
+        died: whether it ended without saying so, because its process is gone.
     """
 
     status: RunStatus
     started_ms: int
     ended_ms: int | None
     tags: Mapping[str, str]
-    params: Mapping[str, str]
-    rows: Sequence[Row]
-    final: Mapping[str, float]
-    parent: Path | None
-    closed_by_us: bool = False
+    rows: Sequence[Row] = ()
+    final: Mapping[str, float] = field(default_factory=dict)
+    died: bool = False
 
     def metrics(self, first: int) -> list[Row]:
         """The rows from a position on, the final metrics as one more."""
         final = [replace(self.rows[-1], metrics=dict(self.final))] if self.rows and self.final else []
         return [*self.rows[first:], *final]
 
-    def digest(self) -> str:
-        """Equal only for views that show the same, files aside."""
-        weights = [row.weights_sha256 for row in self.rows]
-        return json_digest({"status": self.status, "tags": dict(self.tags), "epochs": weights, "end": self.ended_ms})
+    @property
+    def state(self) -> str:
+        """Its status, and a digest of all that it shows."""
+        epochs = [row.weights_sha256 for row in self.rows]
+        return f"{self.status} {json_digest({'tags': dict(self.tags), 'epochs': epochs, 'end': self.ended_ms})}"
 
 
 def run_view(folder: Path, target: Target, *, held: bool) -> RunView:
@@ -71,11 +68,13 @@ def run_view(folder: Path, target: Target, *, held: bool) -> RunView:
     Args:
         folder: of the run or sweep.
         target: where it is to be shown.
-        held: whether a process is at it; asked before, so that what is read here can only be newer.
+        held: whether a process runs it; asked before, so that what is read here can only be newer.
 
     Raises:
-        RefusedError: the history or the configuration is no file that can be read.
+        RefusedError: the history is no file that can be read.
     """
+    if not target.current:  # another has its place: of this one all that matters is that it is over
+        return RunView("KILLED", 0, None, {"outcome": "interrupted"})
     if folder.parent.name == "sweeps":
         return _sweep_view(SweepFolder(folder.parent.parent, folder.name), target, held=held)
     return _run_view(RunFolder.at(folder), target, held=held)
@@ -84,77 +83,41 @@ def run_view(folder: Path, target: Target, *, held: bool) -> RunView:
 def _run_view(folder: RunFolder, target: Target, *, held: bool) -> RunView:
     completion, status = folder.summary(), read_status(folder.path)
     rows = History(folder.history).rows()
+    view = _view(folder.path, rows, held=held and completion is None)
     facts = status.facts if status is not None else {}
-    tags = {**_tags(folder, target), **{key: facts[key] for key in _FACTS if key in facts}}
-    final: Mapping[str, float] = {}
-    if completion is not None:
-        outcome, run_status = completion["outcome"], _ENDINGS["completed"]
-        tags |= {key: str(completion[key]) for key in _RESULTS}
-        final = best(rows) if rows else {}
-    else:
-        outcome, run_status = _state(held, status)
-    if run_status != "RUNNING":
-        tags["outcome"] = outcome
-    started_ms = _started_ms(folder.path, status, rows)
-    return RunView(
-        status=run_status,
-        started_ms=started_ms,
-        ended_ms=_ended_ms(run_status, status, rows, started_ms),
-        tags=tags,
-        params=_params(folder),
-        rows=rows,
-        final=final,
-        parent=folder.outputs_dir / "sweeps" / target.sweep if target.sweep else None,
-        closed_by_us=run_status == "KILLED" and (status is None or status.outcome == "running"),
-    )
+    tags = {**view.tags, **_tags(folder, target), **{key: facts[key] for key in _FACTS if key in facts}}
+    if completion is None:
+        return replace(view, tags=tags)
+    tags |= {key: str(completion[key]) for key in _RESULTS}
+    return replace(view, status="FINISHED", tags=tags, final=best(rows) if rows else {}, died=False)
 
 
 def _sweep_view(folder: SweepFolder, target: Target, *, held: bool) -> RunView:
-    status = read_status(folder.path)
-    outcome, run_status = _state(held, status)
+    view = _view(folder.path, [], held=held)
     plan = (read_json(folder.plan) or {}).get("runs")
     size = len(plan) if isinstance(plan, list) else 0
     tags = {"sweep.id": folder.sweep_id, SWEEP_SIZE: str(size), RUN_KEY: target.key, **_SOURCE}
-    started_ms = _started_ms(folder.path, status, [])
-    if run_status != "RUNNING":
-        tags |= {"outcome": outcome, **_description(folder)}
-    return RunView(
-        status=run_status,
-        started_ms=started_ms,
-        ended_ms=_ended_ms(run_status, status, [], started_ms),
-        tags=tags,
-        params={},
-        rows=[],
-        final={},
-        parent=None,
-        closed_by_us=run_status == "KILLED" and (status is None or status.outcome == "running"),
-    )
+    return replace(view, tags={**view.tags, **tags, **({} if held else _description(folder))})
 
 
-def _state(held: bool, status: Status | None) -> tuple[str, RunStatus]:
-    """Outcome and status of what has no completion."""
+def _view(folder: Path, rows: Sequence[Row], *, held: bool) -> RunView:
+    """Status, outcome and times of what has no completion.
+
+    A run that was killed went on for as long as its last epoch tells; one that was killed at its very beginning began
+    when it wrote its targets.
+    """
+    status = read_status(folder)
+    first_ms = rows[0].timestamp_ms if rows else written_ms(folder)
+    started_ms = status.started_ms if status is not None else first_ms
     if held:
-        return "running", "RUNNING"
-    outcome = status.outcome if status is not None else "interrupted"
-    if outcome in ("running", "paused"):
-        outcome = "interrupted"
-    return outcome, _ENDINGS.get(outcome, "KILLED")
-
-
-def _started_ms(folder: Path, status: Status | None, rows: Sequence[Row]) -> int:
-    """The same whenever it is asked: where a process was killed at its very beginning, when it wrote its targets."""
-    if status is not None:
-        return status.started_ms
-    return rows[0].timestamp_ms if rows else written_ms(folder)
-
-
-def _ended_ms(run_status: RunStatus, status: Status | None, rows: Sequence[Row], started_ms: int) -> int | None:
-    """A run whose process was killed went on for as long as its last epoch tells, not until now."""
-    if run_status == "RUNNING":
-        return None
+        return RunView("RUNNING", started_ms, None, {}, rows)
     last_ms = rows[-1].timestamp_ms if rows else started_ms
-    said_ms = status.ended_ms if status is not None else None
-    return max(last_ms if said_ms is None else said_ms, started_ms)
+    ended_ms = last_ms if status is None or status.ended_ms is None else status.ended_ms
+    said = status.outcome if status is not None else "running"
+    outcome = "interrupted" if said in ("running", "paused") else said
+    run_status = _ENDINGS.get(outcome, "KILLED")
+    ended_ms = max(ended_ms, started_ms)
+    return RunView(run_status, started_ms, ended_ms, {"outcome": outcome}, rows, died=said == "running")
 
 
 def _tags(folder: RunFolder, target: Target) -> dict[str, str]:
@@ -176,17 +139,18 @@ def _tags(folder: RunFolder, target: Target) -> dict[str, str]:
     return {key: text for key, text in known.items() if isinstance(text, str)}
 
 
-def _params(folder: RunFolder) -> dict[str, str]:
-    try:
-        return {key: str(value) for key, value in leaves(yaml_file(folder.config)).items()}
-    except FileNotFoundError:  # it is just starting
-        return {}
-
-
 def _description(folder: SweepFolder) -> dict[str, str]:
     try:
         return {DESCRIPTION: description(compare(folder))}
     except (UserError, RefusedError):  # the plan is missing or damaged: there is nothing to say of it
+        return {}
+
+
+def params(folder: Path) -> dict[str, str]:
+    """Every leaf of the configuration; of a sweep, and of a run that is just starting, nothing."""
+    try:
+        return {key: str(value) for key, value in leaves(yaml_file(RunFolder.at(folder).config)).items()}
+    except FileNotFoundError:
         return {}
 
 
@@ -197,7 +161,8 @@ def files(folder: Path) -> list[Path]:
     return [path for path in shown if path.is_file() and not path.is_symlink()]
 
 
-def sweep_target(sweep: Path, child: Target) -> Target | None:
-    """The target under which a sweep is shown where its child is."""
-    wanted = (child.uri, child.experiment, "")
-    return next((target for target in targets(sweep) if target.current and target.place == wanted), None)
+def parent_target(folder: Path, child: Target) -> tuple[Path, Target] | None:
+    """The folder and the target of the sweep that a target is a child of."""
+    sweep, wanted = folder.parent.parent / "sweeps" / child.sweep, (child.uri, child.experiment, "")
+    found = [target for target in targets(sweep) if target.current and target.place == wanted] if child.sweep else []
+    return (sweep, found[0]) if found else None

@@ -1,11 +1,14 @@
 """A tracking store as a whole: what it has in all its experiments, and the few calls that change it."""
 
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import product
 from typing import Any
+from urllib.parse import quote
 
 from experiments.runs.history import Row
 from experiments.tracking.artifacts import mend_locations, read_artifact
@@ -13,14 +16,14 @@ from experiments.tracking.client import (
     Client,
     StoreRefusesError,
     TrackerError,
-    checked_run_id,
     connect,
-    has_tables,
     mlflow,
     one_at_a_time,
     translated,
 )
+from experiments.tracking.targets import is_run_id
 from experiments.tracking.uri import absolute_uri, is_server, public, sqlite_path
+from experiments.untrusted import printable
 
 _PAGE = 1000  # what a search finds comes in answers of this size
 _PAGES = 1000  # more than a store has that is a store
@@ -58,6 +61,7 @@ class Store:
 
     def __init__(self, uri: str) -> None:
         self.uri = absolute_uri(uri)
+        self._file: object = None  # which one was opened
 
     @property
     def key(self) -> str:
@@ -67,23 +71,37 @@ class Store:
     @cached_property
     def client(self) -> Client:
         """MLflow's own client; a store that is new gets its tables, and one that was moved finds its files."""
-        client = connect(self.uri)
-        if (path := sqlite_path(self.uri)) is not None:
+        client, path = connect(self.uri), sqlite_path(self.uri)
+        if path is not None:
             with translated(self.uri):
                 mend_locations(path)
+        self._file = self._found_file()
         return client
 
     def close(self) -> None:
         """Let go of a database, if it is one: what was written ahead is in the file itself then."""
-        if "client" in self.__dict__ and (engine := getattr(self.client._tracking_client.store, "engine", None)):
+        client = self.__dict__.pop("client", None)
+        if client is not None and (engine := getattr(client._tracking_client.store, "engine", None)):
             engine.dispose()
 
     def is_missing(self) -> bool:
         """Whether opening the store would make it, be it in a database of something else."""
         path = sqlite_path(self.uri)
-        if path is None or path.is_dir():  # which opening it says
+        if path is None or path.is_dir():  # opening it says so
             return False
-        return not (path.is_file() and has_tables(path))
+        try:
+            with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as database:
+                return database.execute("SELECT 1 FROM sqlite_master WHERE name = 'experiments'").fetchone() is None
+        except sqlite3.Error:
+            return not path.is_file()
+
+    def is_replaced(self) -> bool:
+        """Whether a database was deleted since it was opened: SQLite would go on writing to the deleted one."""
+        return "client" in self.__dict__ and self._found_file() != self._file
+
+    def _found_file(self) -> object:
+        path = sqlite_path(self.uri)
+        return (path.stat().st_dev, path.stat().st_ino) if path is not None and path.is_file() else None
 
     def experiments(self) -> dict[str, str]:
         """The id of each experiment, by name."""
@@ -99,16 +117,14 @@ class Store:
         """
         ids = list(self.experiments().values() if experiments is None else experiments)
         with translated(self.uri):
-            for run in _paged(lambda **page: self.client.search_runs(ids, condition, **page)):
-                yield _stored_run(run)
+            yield from map(_stored_run, _paged(partial(self.client.search_runs, ids, condition)))
 
-    def find(self, experiment_id: str, key: str | None = None, *, since_ms: int = 0) -> list[StoredRun]:
-        """The runs with this `run.key`, or with any, started at this time or later, deleted ones included, by id."""
-        everything = mlflow().entities.ViewType.ALL
-        condition = f"tags.`{RUN_KEY}` " + (f"= '{key}'" if key else f"!= '' AND attributes.start_time >= {since_ms}")
+    def find(self, experiment_id: str, key: str | None = None) -> list[StoredRun]:
+        """The runs with this `run.key`, or with any, deleted ones included, by id."""
+        everything, condition = mlflow().entities.ViewType.ALL, f"= '{key}'" if key else "!= ''"
+        search = partial(self.client.search_runs, [experiment_id], f"tags.`{RUN_KEY}` {condition}", everything)
         with translated(self.uri):
-            found = _paged(lambda **page: self.client.search_runs([experiment_id], condition, everything, **page))
-            return sorted(map(_stored_run, found), key=lambda run: run.run_id)
+            return sorted(map(_stored_run, _paged(search)), key=lambda run: run.run_id)
 
     def experiment_id(self, name: str, artifacts: str | None) -> str:
         """The id of an experiment, made if there is none.
@@ -147,13 +163,9 @@ class Store:
         calls = max(-(-len(metrics) // _METRICS), -(-len(texts) // _PARAMS), -(-len(marks) // _PARAMS))
         with translated(self.uri):
             for call in range(calls):
-                self.client.log_batch(
-                    run_id,
-                    metrics[call * _METRICS : (call + 1) * _METRICS],
-                    texts[call * _PARAMS : (call + 1) * _PARAMS],
-                    marks[call * _PARAMS : (call + 1) * _PARAMS],
-                    synchronous=True,  # else MLFLOW_ENABLE_ASYNC_LOGGING would have what fails look like done
-                )
+                some = slice(call * _METRICS, (call + 1) * _METRICS), slice(call * _PARAMS, (call + 1) * _PARAMS)
+                # Not as MLFLOW_ENABLE_ASYNC_LOGGING may have it: what fails then looks like done.
+                self.client.log_batch(run_id, metrics[some[0]], texts[some[1]], marks[some[1]], synchronous=True)
 
     def set_status(self, run_id: str, status: str, ended_ms: int | None) -> None:
         """Say that a run is RUNNING, or how and when it ended."""
@@ -170,8 +182,6 @@ class Store:
 
     def values(self, run_ids: Sequence[str], keys: Sequence[str]) -> Iterator[tuple[str, str, int, float]]:
         """Every value of these metrics: run id, key, step, value; of each run and key in the order of time."""
-        if not run_ids:
-            return
         with translated(self.uri):
             # A database is asked for many runs at once, which the client has no word for; a server one by one.
             at_once = getattr(self.client._tracking_client.store, "get_metric_history_bulk", None)
@@ -182,23 +192,26 @@ class Store:
                 return
             with ThreadPoolExecutor(_CONNECTIONS) as pool:
                 pairs = list(product(run_ids, keys))
-                histories = pool.map(self._history, pairs)
-                for (run_id, key), history in zip(pairs, histories, strict=True):
+                for (run_id, key), history in zip(pairs, pool.map(self._history, pairs), strict=True):
                     for metric in history:
                         yield run_id, key, metric.step, metric.value
 
     def _history(self, run_and_key: tuple[str, str]) -> list[Any]:
-        run_id, key = run_and_key
-        ask = partial(self.client._tracking_client.store.get_metric_history, run_id, key)
-        return list(_paged(ask))
+        return list(_paged(partial(self.client._tracking_client.store.get_metric_history, *run_and_key)))
 
     def file(self, run_id: str, name: str) -> bytes | None:
         """A file of a run's artifacts; None if there is none or it lies where this machine cannot get it."""
+        location = self.artifacts(run_id)
         with translated(self.uri):
             try:
-                return read_artifact(self.client, self.uri, run_id, name)
+                return read_artifact(self.client, self.uri, location, name)
             except mlflow().exceptions.MlflowException:
                 return None
+
+    def artifacts(self, run_id: str) -> str:
+        """Where a run's files go, as the store says."""
+        with translated(self.uri):
+            return str(self.client.get_run(run_id).info.artifact_uri)
 
 
 def _paged(search: Callable[..., Any]) -> Iterator[Any]:
@@ -220,10 +233,11 @@ def _paged(search: Callable[..., Any]) -> Iterator[Any]:
 
 def _stored_run(run: Any) -> StoredRun:
     info, data = run.info, run.data
-    run_id, name = checked_run_id(info.run_id), str(info.run_name or "")
+    if not is_run_id(info.run_id):
+        raise TrackerError(f"the store calls a run {printable(info.run_id)!r}, which is no id of MLflow's")
     return StoredRun(
-        run_id=run_id,
-        name=name,
+        run_id=info.run_id,
+        name=str(info.run_name or ""),
         status=info.status,
         begun_ms=int(info.start_time or 0),
         tags=data.tags,

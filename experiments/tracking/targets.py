@@ -1,7 +1,7 @@
-"""Where a run or a sweep is to be shown: `targets.json` in its folder, written by the process that holds its lock.
+"""Where a run or a sweep is to be shown, `targets.json`, and what stores have confirmed to show, `published.json`.
 
-A target is one MLflow run. Its key is made once an attempt and becomes the tag `run.key`, so a run whose creation was
-never answered is found again.
+A target is one MLflow run. Its key is made once an attempt and becomes the tag `run.key`, by which a run is found whose
+creation was never answered. Whoever holds the folder's lock writes targets; whoever publishes the folder, the rest.
 """
 
 import re
@@ -15,7 +15,7 @@ from experiments.files import read_json, write_json
 from experiments.tracking.uri import absolute_uri, public, sqlite_path
 
 TARGETS = "targets.json"
-_PUBLISHED = "published.json"
+PUBLISHED = "published.json"
 _HERE = "sqlite:///<outputs_dir>/"  # of a store in the outputs folder, which may be moved
 _RUN_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _SAFE_NAME = re.compile(r"[0-9A-Za-z_-]*")
@@ -32,7 +32,7 @@ class Target:
         name: in MLflow's list.
         key: of this attempt in this store, experiment and sweep.
         overrides: what sets it apart in the sweep.
-        current: whether it shows what the folder has now; one that was replaced only must not stay RUNNING.
+        current: whether it shows what the folder has now; one that was replaced must not stay RUNNING, no more.
     """
 
     uri: str
@@ -55,13 +55,13 @@ class Target:
 
 @dataclass(frozen=True)
 class Published:
-    """What a store was last seen to show. Lost, it costs requests and nothing else.
+    """What a store has confirmed to show. Lost, it costs requests and nothing else.
 
     Args:
         run_id: of the MLflow run.
         experiment_id: where it is.
         epochs: how many rows it may show; noted before they are sent, for MLflow withdraws none.
-        state: digest of all that it shows besides files, once the run has ended.
+        state: status and digest of all that it shows besides files; "" while that is uncertain.
         files: those it has, by name, with the time of their last change in ns.
     """
 
@@ -70,6 +70,11 @@ class Published:
     epochs: int = 0
     state: str = ""
     files: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether it shows how the run ended."""
+        return self.state != "" and not self.state.startswith("RUNNING")
 
 
 def new_target(uri: str, experiment: str, name: str, sweep: str = "", overrides: str = "") -> Target:
@@ -88,39 +93,37 @@ def written_ms(folder: Path) -> int:
     return (folder / TARGETS).stat().st_mtime_ns // 1_000_000
 
 
-def add_target(folder: Path, target: Target) -> Target:
-    """Have the folder shown there, if it is not yet; return the current target of that place."""
+def add_target(folder: Path, target: Target) -> None:
+    """Have the folder shown there, if it is not yet."""
     known = targets(folder)
-    same = [other for other in known if other.current and other.place == target.place]
-    if not same:
+    if not any(other.current and other.place == target.place for other in known):
         _write(folder, [*known, target])
-    return same[0] if same else target
 
 
 def replace_targets(folder: Path, places: Iterable[Target] | None = None) -> None:
     """Start new MLflow runs, in the place of all current ones or of those given: MLflow withdraws no value."""
     known = targets(folder)
-    renewed = [target for target in known if target.current] if places is None else list(places)
+    renewed = [target for target in known if target.current] if places is None else places
     past = [replace(target, current=False) for target in known]
     _write(folder, [*past, *(replace(target, key=uuid4().hex) for target in renewed)])
 
 
 def published(folder: Path) -> dict[str, Published]:
-    """What is known to be shown, by key."""
+    """What stores have confirmed, by key."""
     found = {}
-    for key, content in (read_json(folder / _PUBLISHED) or {}).items():
+    for key, content in (read_json(folder / PUBLISHED) or {}).items():
         if isinstance(content, dict) and is_run_id(content.get("run_id")) and "experiment_id" in content:
             noted = Published(**{part.name: content[part.name] for part in fields(Published) if part.name in content})
-            if isinstance(noted.epochs, int) and isinstance(noted.files, dict):
+            if isinstance(noted.epochs, int) and isinstance(noted.files, dict) and isinstance(noted.state, str):
                 found[key] = noted
     return found
 
 
 def write_published(folder: Path, key: str, shown: Published) -> None:
     """Note what a store shows; only for whoever publishes the folder."""
-    known = {other: asdict(noted) for other, noted in published(folder).items()}
-    if known.get(key) != asdict(shown):
-        write_json(folder / _PUBLISHED, known | {key: asdict(shown)})
+    known = published(folder)
+    if known.get(key) != shown:
+        write_json(folder / PUBLISHED, {other: asdict(noted) for other, noted in (known | {key: shown}).items()})
 
 
 def shown_by(folder: Path, uri: str, experiment: str, sweep: str = "") -> Published | None:
@@ -132,9 +135,8 @@ def shown_by(folder: Path, uri: str, experiment: str, sweep: str = "") -> Publis
 def shown_epochs(folder: Path) -> int:
     """How many epochs of what the folder has now some store may show."""
     shown = published(folder)
-    return max(
-        (shown[target.key].epochs for target in targets(folder) if target.current and target.key in shown), default=0
-    )
+    current = [target.key for target in targets(folder) if target.current and target.key in shown]
+    return max((shown[key].epochs for key in current), default=0)
 
 
 def run_ids(folder: Path) -> list[str]:

@@ -3,7 +3,7 @@
 import re
 from os.path import abspath
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 # What `public` leaves out. A password may hold a slash and a space; what follows the host's colon is its port.
 _BEFORE_HOST = re.compile(r"://(?:[^/:\s]*:(?!\d+(?:[/?#\s]|$)|\s)(?:\S*@|[^@\n]*@)|[^/\s]*@)")
@@ -12,7 +12,8 @@ _SECRET = r"odbc_connect|user(?:name)?|[^=&?\s]*(?:passw|passphrase|pwd|secret|t
 _IN_QUERY = re.compile(rf"([?&])(?:(?:{_SECRET})=[^&\s]*(?:&|(?=\s|$)))+", re.IGNORECASE)
 
 _DATABASES = ("postgresql", "mysql", "mssql")
-_OTHER_SIGN = re.compile(r"%[0-9a-fA-F]{2}")
+_ESCAPE = re.compile(r"%[0-9a-fA-F]{2}")
+_NO_STORE = "must be a tracking server or a database, as http://host:5000 or sqlite:////folder/mlflow.db"
 
 
 def fault_of_address(uri: str) -> str | None:
@@ -20,8 +21,6 @@ def fault_of_address(uri: str) -> str | None:
 
     >>> fault_of_address("./mlruns")
     'must be a tracking server or a database, as http://host:5000 or sqlite:////folder/mlflow.db'
-    >>> fault_of_address("mysql+pymysql://db:3306/mlflow"), fault_of_address("http://localhost:5000")
-    (None, None)
     """
     path = sqlite_path(uri)
     if path is not None and path.name:
@@ -32,21 +31,19 @@ def fault_of_address(uri: str) -> str | None:
         is_whole = bool(parts.hostname and parts.port != 0) if is_server(uri) else bool(rest)
     except ValueError:  # of a port that is no number, or half a pair of brackets
         is_whole = False
-    if is_whole and (is_server(uri) or scheme.partition("+")[0] in _DATABASES):
-        return None
-    return "must be a tracking server or a database, as http://host:5000 or sqlite:////folder/mlflow.db"
+    return None if is_whole and (is_server(uri) or scheme.partition("+")[0] in _DATABASES) else _NO_STORE
 
 
 def fault_of_path(path: str) -> str | None:
-    """What keeps a database from being where this path says; None if nothing does.
+    """What keeps a database from being at this path; None if nothing does.
 
     >>> fault_of_path("/tmp/p%41/mlflow.db")
-    "must not have '%41' in it, which stands for another sign in a store's address"
+    "must not have '%41' in it, which stands for another character in a store's address"
     """
     if "?" in path:
         return "must not have a '?' in it, which ends a path in the store's address"
-    if found := _OTHER_SIGN.search(path):
-        return f"must not have '{found[0]}' in it, which stands for another sign in a store's address"
+    if found := _ESCAPE.search(path):
+        return f"must not have '{found[0]}' in it, which stands for another character in a store's address"
     return None
 
 
@@ -68,35 +65,13 @@ def absolute_uri(uri: str) -> str:
 
 
 def public(text: str) -> str:
-    """A URI, or a text with URIs in it, as it may be shown: without users and passwords.
+    """A URI, or a text with URIs in it, without users and passwords.
 
-    >>> public("postgresql://user:secret@db:5432/mlflow")
-    'postgresql://db:5432/mlflow'
-    >>> public("postgresql://db/mlflow?sslmode=require&sslpassword=secret")
-    'postgresql://db/mlflow?sslmode=require'
+    >>> public("postgresql://user:secret@db:5432/mlflow?sslmode=require&sslpassword=secret")
+    'postgresql://db:5432/mlflow?sslmode=require'
     """
     without_query = _IN_QUERY.sub(lambda found: found[1] if found[0].endswith("&") else "", text)
     return _ALONE.sub("", _BEFORE_HOST.sub("://", without_query))
-
-
-def is_elsewhere(uri: str) -> bool:
-    """Whether a store is a tracking server that may be on another machine.
-
-    >>> is_elsewhere("http://example.org"), is_elsewhere("http://127.0.0.1:5000"), is_elsewhere("sqlite:////tmp/a.db")
-    (True, False, False)
-    """
-    return is_server(uri) and urlsplit(uri).hostname not in ("127.0.0.1", "localhost", "::1")
-
-
-def login(uri: str) -> dict[str, str]:
-    """The user and password of a tracking server, as the variables by which MLflow finds them as well.
-
-    >>> login("https://user:secret@example.org"), login("https://example.org")
-    ({'MLFLOW_TRACKING_USERNAME': 'user', 'MLFLOW_TRACKING_PASSWORD': 'secret'}, {})
-    """
-    parts = urlsplit(uri)
-    known = {"MLFLOW_TRACKING_USERNAME": parts.username, "MLFLOW_TRACKING_PASSWORD": parts.password}
-    return {name: unquote(text) for name, text in known.items() if text} if is_server(uri) else {}
 
 
 def sqlite_path(uri: str) -> Path | None:

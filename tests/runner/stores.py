@@ -66,7 +66,7 @@ class Nothing(InThisProcess):
 
 def published(uri: str, outputs: Path) -> Pass:
     """Have MLflow show what the folders say."""
-    return Publisher(uri, outputs).publish(again=True)
+    return Publisher(Store(uri), outputs).publish(again=True)
 
 
 def stored_runs(uri: str) -> dict[str, StoredRun]:

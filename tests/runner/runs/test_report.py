@@ -32,7 +32,8 @@ def test_mlflow_run_that_shows_it_is_named(tmp_path: Path) -> None:
     config = small_config(tmp_path)
     folder = RunFolder(tmp_path, "0123456789ab").path
     folder.mkdir(parents=True)
-    target = add_target(folder, new_target(config.tracking.uri, config.tracking.experiment, "name"))
+    target = new_target(config.tracking.uri, config.tracking.experiment, "name")
+    add_target(folder, target)
     write_published(folder, target.key, Published("abc", "1"))
     assert lines(config, FINAL)[1] == f"run   {folder} (MLflow run abc)"
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from experiments.tracking.client import Client, mlflow
 from experiments.tracking.publisher import Publisher
-from experiments.tracking.reconcile import Reconciler
 from experiments.tracking.store import Store
 
 
@@ -77,6 +76,4 @@ def faulty_publisher(uri: str, outputs: Path, *, asks_all: bool = False) -> tupl
     store = Store(uri)
     client = FaultyClient(store.client)
     store.client = client  # type: ignore[assignment]  # the same calls
-    publisher = Publisher(uri, outputs)
-    publisher.reconciler = Reconciler(store, outputs, asks_all=asks_all)
-    return publisher, client
+    return Publisher(store, outputs, asks_all=asks_all), client

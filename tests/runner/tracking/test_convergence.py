@@ -14,7 +14,6 @@ from experiments.runs.history import History
 from experiments.runs.status import read_status
 from experiments.tracking.client import mlflow
 from experiments.tracking.outbox import all_folders, unpublished
-from experiments.tracking.publisher import Publisher
 from experiments.tracking.targets import Target, shown_by, targets
 from tests.runner.tracking.faults import Fault, Killed, faulty_publisher
 from tests.runner.tracking.folders import RunProcess, SweepProcess
@@ -43,7 +42,6 @@ class Machine(RuleBasedStateMachine):
         self.outcomes: dict[str, str] = {}  # by name of the folder
         self.deleted: set[str] = set()  # keys
         self.is_store_lost, self.version = False, 0
-        self.publishers: list[Publisher] = []  # the last one is at work
         self._new_database()
         self.start(0, 0, 0, False)
         self.epoch(0, False, 2)
@@ -163,10 +161,7 @@ class Machine(RuleBasedStateMachine):
             mlflow().MlflowClient(self.uri)._tracking_client.store.engine.dispose()
 
     def _restart_publisher(self, *, asks_all: bool = False) -> None:
-        for gone in self.publishers:
-            gone.close()  # as the operating system does with the locks of a process
         self.publisher, self.faulty = faulty_publisher(self.uri, self.outputs, asks_all=asks_all)
-        self.publishers = [self.publisher]
         self.client = mlflow().MlflowClient(self.uri)
 
     @rule(call=st.sampled_from(CALLS), fault=st.sampled_from([None, *Fault]))

@@ -36,7 +36,7 @@ def test_run_needs_five_requests_and_none_when_it_is_shown_already(store_uri: st
 
 
 def test_run_that_was_replaced_is_closed_by_who_saw_it_run(store_uri: str, outputs: Path, client: Client) -> None:
-    publisher = Publisher(store_uri, outputs)
+    publisher = Publisher(Store(store_uri), outputs)
     run(outputs, store_uri, epochs=2).kill()
     process = RunProcess(outputs, IDENTITY, store_uri)
     process.begin(after=1)
@@ -48,7 +48,7 @@ def test_run_that_was_replaced_is_closed_by_who_saw_it_run(store_uri: str, outpu
 
 
 def test_run_that_is_deleted_while_it_runs_stays_deleted(store_uri: str, outputs: Path, client: Client) -> None:
-    publisher, process = Publisher(store_uri, outputs), run(outputs, store_uri)
+    publisher, process = Publisher(Store(store_uri), outputs), run(outputs, store_uri)
     publisher.publish()
     client.delete_run(published(process.path)[process.target.key].run_id)
     process.epoch()
@@ -71,8 +71,8 @@ def test_killed_runs_are_closed_and_said_to_be_once(store_uri: str, outputs: Pat
     for name in OTHERS:
         run(outputs, store_uri, name=name).kill()
     said = "2 runs were RUNNING in MLflow without a process; now KILLED, and the same command goes on"
-    assert Publisher(store_uri, outputs).publish().lines() == [said]
-    assert Publisher(store_uri, outputs).publish(all_folders(outputs)).lines() == []
+    assert Publisher(Store(store_uri), outputs).publish().lines() == [said]
+    assert Publisher(Store(store_uri), outputs).publish(all_folders(outputs)).lines() == []
     assert statuses(client) == ["KILLED", "KILLED"]
 
 
@@ -86,7 +86,7 @@ def test_files_that_are_refused_cost_a_line_and_no_status(store_uri: str, output
     other.begin()
     other.epoch()
     other.finish()
-    (line,) = Publisher(store_uri, outputs).publish().lines()
+    (line,) = Publisher(Store(store_uri), outputs).publish().lines()
     assert line.startswith(f"run {IDENTITY}, config.yaml: ")
     assert statuses(client) == ["FINISHED"]
     assert list(unpublished(outputs)) == [outputs / "runs" / IDENTITY]
@@ -94,7 +94,7 @@ def test_files_that_are_refused_cost_a_line_and_no_status(store_uri: str, output
     assert store.file(shown.run_id, "history.jsonl") == (other.path / "history.jsonl").read_bytes()
 
     (outputs / "artifacts").unlink()
-    assert Publisher(store_uri, outputs).publish().lines() == []
+    assert Publisher(Store(store_uri), outputs).publish().lines() == []
     assert list(unpublished(outputs)) == []
     (shown,) = store.search("", ["1"])
     assert store.file(shown.run_id, "config.yaml") is not None
@@ -105,7 +105,7 @@ def test_links_in_a_folder_are_not_uploaded(store_uri: str, outputs: Path) -> No
     (outputs / "secret").write_text("of this machine")
     (process.path / "train.log").symlink_to(outputs / "secret")
     process.finish()
-    Publisher(store_uri, outputs).publish()
+    Publisher(Store(store_uri), outputs).publish()
     (shown,) = published(process.path).values()
     assert sorted(shown.files) == ["config.yaml", "history.jsonl"]
 
@@ -119,7 +119,7 @@ def test_folder_that_cannot_be_read_holds_up_no_other(
     history.unlink()
     history.mkdir()
     monkeypatch.setattr("experiments.tracking.publisher.draw", draw)
-    (line,) = Publisher(store_uri, outputs).publish().lines()
+    (line,) = Publisher(Store(store_uri), outputs).publish().lines()
     assert line.startswith(f"{history}: it is no file")
     assert statuses(client) == ["FAILED"]
     assert list(unpublished(outputs)) == [outputs / "runs" / OTHERS[0]]
@@ -132,11 +132,11 @@ def test_picture_that_could_not_be_drawn_is_drawn_and_uploaded_later(
     process.finish()
     (process.path / "learning_curve.png").mkdir()  # in its place nothing can be written
     monkeypatch.setattr("experiments.tracking.publisher.draw", draw)
-    (line,) = Publisher(store_uri, outputs).publish().lines()
+    (line,) = Publisher(Store(store_uri), outputs).publish().lines()
     assert "learning_curve.png" in line
     assert list(unpublished(outputs)) == [process.path]
     (process.path / "learning_curve.png").rmdir()
-    assert Publisher(store_uri, outputs).publish().lines() == []
+    assert Publisher(Store(store_uri), outputs).publish().lines() == []
     (shown,) = published(process.path).values()
     assert "learning_curve.png" in shown.files
     assert list(unpublished(outputs)) == []
@@ -189,7 +189,7 @@ def test_damaged_memory_of_what_is_shown_is_none(note: object, tmp_path: Path) -
 def test_target_in_the_outputs_folder_moves_with_it(store_uri: str, outputs: Path, tmp_path: Path) -> None:
     process = run(outputs, store_uri)
     process.finish()
-    Publisher(store_uri, outputs).publish()
+    Publisher(Store(store_uri), outputs).publish()
     moved = outputs.rename(tmp_path / "moved")
     (target,) = targets(moved / "runs" / IDENTITY)
     assert (target.uri, target.key) == (f"sqlite:///{moved}/mlflow.db", process.target.key)

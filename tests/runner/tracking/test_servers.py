@@ -66,7 +66,7 @@ def publish(uri: str, outputs: Path) -> tuple[list[str], str, set[str]]:
     process = run(outputs, uri, epochs=3)
     (process.path / "train.log").write_text("x" * (2 << 20))
     process.finish()
-    lines = Publisher(uri, outputs).publish().lines()
+    lines = Publisher(Store(uri), outputs).publish().lines()
     (shown,) = Store(uri).search("")
     found = {name for name in ("config.yaml", "history.jsonl") if Store(uri).file(shown.run_id, name)}
     assert shown.metrics["train/loss"] == 1 / 3
