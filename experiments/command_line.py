@@ -13,8 +13,8 @@ from experiments.config.schema import Config
 from experiments.errors import UserError
 from experiments.files import NO_ROOM
 from experiments.interruption import INTERRUPTED, listening
+from experiments.store.uri import absolute_uri, fault_of_address, fault_of_path, public
 from experiments.terminal import stderr
-from experiments.tracking.uri import absolute_uri, fault_of_address, fault_of_path, public
 
 FAILED, MISUSED = 1, 2  # exit codes
 

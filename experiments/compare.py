@@ -18,10 +18,10 @@ from experiments.comparison.terminal_table import print_comparison
 from experiments.errors import UserError
 from experiments.runs.folder import RunFolder
 from experiments.runs.history import History
+from experiments.store.store import Store
 from experiments.sweeps.folder import SweepFolder, find_sweep
 from experiments.terminal import print_table, stdout
 from experiments.tracking.publisher import publish_outbox
-from experiments.tracking.store import Store
 
 __all__ = ["histories", "main", "runs"]
 

@@ -6,8 +6,8 @@ import math
 import sys
 
 from experiments.command_line import FAILED, carried_out, parser, tracking_uri
+from experiments.store.store import Store
 from experiments.terminal import TerminalHandler
-from experiments.tracking.store import Store
 
 
 def main(words: list[str] | None = None) -> int:

@@ -12,12 +12,12 @@ from filelock import FileLock, Timeout
 from experiments.command_line import carried_out, own_store, parser, refuse_missing, say_which_store
 from experiments.comparison.wording import counted
 from experiments.errors import UserError
+from experiments.store.store import Store
+from experiments.store.uri import absolute_uri, public
 from experiments.terminal import stdout
 from experiments.tracking.outbox import all_folders, is_held, put
 from experiments.tracking.publisher import Pass, Publisher
-from experiments.tracking.store import Store
 from experiments.tracking.targets import add_target, new_target, targets
-from experiments.tracking.uri import absolute_uri, public
 
 
 def main(words: list[str] | None = None) -> int:

@@ -20,12 +20,12 @@ import requests
 from experiments.command_line import carried_out, parser, tracking_uri
 from experiments.errors import UserError
 from experiments.interruption import undisturbed
+from experiments.store.client import SETTINGS
+from experiments.store.links import links, server_address
+from experiments.store.store import Store
+from experiments.store.uri import is_server
 from experiments.terminal import stderr, stdout
-from experiments.tracking.client import SETTINGS
-from experiments.tracking.links import links, server_address
 from experiments.tracking.publisher import publish_outbox
-from experiments.tracking.store import Store
-from experiments.tracking.uri import is_server
 from experiments.untrusted import printable
 
 _LOOPBACK = "127.0.0.1"

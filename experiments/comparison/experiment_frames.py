@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from experiments.errors import UserError
-from experiments.tracking.store import SWEEP_SIZE, Store, StoredRun
+from experiments.store.store import SWEEP_SIZE, Store, StoredRun
 from experiments.untrusted import number
 
 _FROM_TAGS = ("outcome", "sweep.id", "weights.sha256", "data.sha256", "code.sha256")

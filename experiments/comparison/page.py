@@ -17,7 +17,7 @@ from experiments.comparison.tracked_sweep import tracked_sweep
 from experiments.comparison.wording import counted, outcomes_in_words, overrides
 from experiments.config.leaves import leaves
 from experiments.runs.folder import RunFolder
-from experiments.tracking.uri import is_server
+from experiments.store.uri import is_server
 from experiments.untrusted import RefusedError, yaml_file
 
 

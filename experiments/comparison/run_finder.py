@@ -11,8 +11,8 @@ from pathlib import Path
 from experiments.comparison.run_record import RunRecord, record_in_folder, record_in_store
 from experiments.errors import UserError
 from experiments.runs.folder import RunFolder
+from experiments.store.store import RERUN_OF, SWEEP_SIZE, Store, StoredRun
 from experiments.sweeps.folder import sweeps_called
-from experiments.tracking.store import RERUN_OF, SWEEP_SIZE, Store, StoredRun
 from experiments.tracking.targets import run_ids
 
 _HEX = re.compile(r"[0-9a-f]{1,32}")

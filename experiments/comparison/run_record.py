@@ -16,7 +16,7 @@ from experiments.files import read_json
 from experiments.runs.folder import RunFolder
 from experiments.runs.history import History
 from experiments.runs.status import read_status
-from experiments.tracking.store import Store, StoredRun
+from experiments.store.store import Store, StoredRun
 from experiments.untrusted import RefusedError, json_file, json_mapping, numbers, yaml_file
 
 _FACTS = ("outcome", "weights.sha256", "data.sha256", "model.parameters", "model.multiply_adds")

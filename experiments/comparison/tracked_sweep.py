@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from experiments.comparison.comparison import Comparison
 from experiments.runs.folder import RunFolder
-from experiments.tracking.links import children_page, compare_page, server_address
+from experiments.store.links import children_page, compare_page, server_address
 from experiments.tracking.targets import published, shown_by, targets
 
 

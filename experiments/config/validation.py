@@ -30,7 +30,7 @@ from experiments.config.schema import (
     TransformationsConfig,
 )
 from experiments.errors import UserError
-from experiments.tracking.uri import fault_of_address, fault_of_path, public
+from experiments.store.uri import fault_of_address, fault_of_path, public
 
 DTYPES = ("float32", "float64")
 _SHOWN = 2

@@ -19,8 +19,8 @@ from experiments.errors import UserError
 from experiments.git import SOURCES, GitError, git, head
 from experiments.interruption import INTERRUPTED, undisturbed
 from experiments.reruns.original import Original
+from experiments.store.uri import is_server, public
 from experiments.terminal import stderr
-from experiments.tracking.uri import is_server, public
 
 _DIGITS = 12
 

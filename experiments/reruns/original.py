@@ -11,7 +11,7 @@ from experiments.comparison.run_record import RunRecord, damaged, record_in_fold
 from experiments.errors import UserError
 from experiments.reruns.verdict import is_time
 from experiments.runs.folder import RunFolder
-from experiments.tracking.store import Store
+from experiments.store.store import Store
 from experiments.tracking.targets import run_ids
 from experiments.untrusted import JSON_SIZE, RefusedError, json_mapping, read_bounded
 

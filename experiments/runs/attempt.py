@@ -30,8 +30,8 @@ from experiments.runs.history import Row, best
 from experiments.runs.lines import checkpoint_is_missing, epoch_line, opening_line, same_command
 from experiments.runs.source import record_source
 from experiments.runs.status import read_status, write_status
+from experiments.store.uri import public
 from experiments.terminal import progress
-from experiments.tracking.uri import public
 from experiments.training.arithmetic import arithmetic
 from experiments.training.augmentation import examples
 from experiments.training.batches import Batch

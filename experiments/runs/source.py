@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from experiments.files import write_json, write_whole
 from experiments.git import ROOT, SOURCES, GitError, git, head
 from experiments.runs.folder import RunFolder
-from experiments.tracking.uri import public
+from experiments.store.uri import public
 
 PATCH_LIMIT = 5_000_000  # bytes; what is larger is no change of code
 

@@ -13,11 +13,11 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from experiments.tracking.client import mlflow
+from experiments.store.client import mlflow
+from experiments.store.store import Store
 from experiments.tracking.outbox import all_folders
 from experiments.tracking.process import LONGEST, nothing_lost
 from experiments.tracking.publisher import Pass, Publisher
-from experiments.tracking.store import Store
 
 _PAUSES = 0.5, 5.0  # seconds between two looks at the outbox, at least and at most
 _SHARE = 0.1  # of the time for looks: training needs the processor

@@ -13,10 +13,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from experiments.store.uri import absolute_uri, is_server, public
 from experiments.tracking import early
 from experiments.tracking.outbox import is_held, unpublished
 from experiments.tracking.targets import published, targets
-from experiments.tracking.uri import absolute_uri, is_server, public
 
 _log = logging.getLogger(__name__)
 
@@ -26,15 +26,18 @@ LONGEST = 60.0  # seconds in all to wait for it when nothing else is left to do
 
 def nothing_lost(left: Iterable[Path]) -> str:
     """What a command says at its end where a store does not show all of these folders."""
-    runs, files = 0, 0
-    for folder in left:
-        notes, current = published(folder), [target.key for target in targets(folder) if target.current]
-        is_shown = all(key in notes and notes[key].is_final for key in current)
-        runs, files = runs + (not is_shown), files + is_shown
+    is_shown = [_is_shown(folder) for folder in left if folder.parent.name != "sweeps"]
+    runs, files = is_shown.count(False), is_shown.count(True)
     missing = [f"{runs} {'run is' if runs == 1 else 'runs are'} not complete there yet"] if runs else []
     missing += [f"files of {files} {'run' if files == 1 else 'runs'} are not there yet"] if files else []
-    goes_on = "the next command that tracks there goes on, or python -m experiments.sync"
-    return f"Nothing is lost: {', '.join(missing)}; {goes_on}."
+    said = ", ".join(missing) or "the sweep is not complete there yet"
+    return f"Nothing is lost: {said}; the next command that tracks there goes on, or python -m experiments.sync."
+
+
+def _is_shown(folder: Path) -> bool:
+    """Whether all but files is there."""
+    notes, current = published(folder), [target.key for target in targets(folder) if target.current]
+    return all(key in notes and notes[key].is_final for key in current)
 
 
 @contextmanager

@@ -13,12 +13,12 @@ from pathlib import Path
 
 from experiments.errors import UserError
 from experiments.pictures.draw import draw
-from experiments.tracking.client import ArtifactError, StoreRefusesError, TrackerError
+from experiments.store.client import ArtifactError, StoreRefusesError, TrackerError
+from experiments.store.store import Store
+from experiments.store.uri import is_server
 from experiments.tracking.outbox import all_folders, is_held, take_out, unpublished
 from experiments.tracking.reconcile import BusyError, Reconciler
-from experiments.tracking.store import Store
 from experiments.tracking.targets import TARGETS, targets
-from experiments.tracking.uri import is_server
 
 _log = logging.getLogger(__name__)
 

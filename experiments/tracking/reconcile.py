@@ -14,11 +14,11 @@ from threading import Lock
 from filelock import Timeout
 
 from experiments.errors import UserError
-from experiments.tracking.artifacts import write_artifact
-from experiments.tracking.client import ArtifactError, StoreRefusesError, TrackerError
+from experiments.store.artifacts import write_artifact
+from experiments.store.client import ArtifactError, StoreRefusesError, TrackerError
+from experiments.store.store import RUN_KEY, Store, StoredRun
 from experiments.tracking.outbox import exclusive, is_held
 from experiments.tracking.run_view import RunView, files, params, parent_target, run_view
-from experiments.tracking.store import RUN_KEY, Store, StoredRun
 from experiments.tracking.targets import Published, Target, published, targets, write_published
 
 _PARENT = "mlflow.parentRunId"

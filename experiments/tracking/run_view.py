@@ -17,9 +17,9 @@ from experiments.files import read_json
 from experiments.runs.folder import RunFolder
 from experiments.runs.history import History, Row, best
 from experiments.runs.status import read_status
+from experiments.store.store import DESCRIPTION, RERUN_OF, RUN_KEY, SWEEP_SIZE, Value
 from experiments.sweeps.folder import SweepFolder
-from experiments.tracking.store import DESCRIPTION, RERUN_OF, RUN_KEY, SWEEP_SIZE
-from experiments.tracking.targets import Target, targets, written_ms
+from experiments.tracking.targets import TARGETS, Target, targets
 from experiments.untrusted import RefusedError, yaml_file
 
 RunStatus = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
@@ -50,10 +50,11 @@ class RunView:
     final: Mapping[str, float] = field(default_factory=dict)
     died: bool = False
 
-    def metrics(self, first: int) -> list[Row]:
-        """The rows from a position on, the final metrics as one more."""
+    def metrics(self, first: int) -> list[Value]:
+        """What the rows from a position on measured, and the final metrics."""
         final = [replace(self.rows[-1], metrics=dict(self.final))] if self.rows and self.final else []
-        return [*self.rows[first:], *final]
+        rows = [*self.rows[first:], *final]
+        return [(key, value, row.timestamp_ms, row.epoch) for row in rows for key, value in row.metrics.items()]
 
     @property
     def state(self) -> str:
@@ -107,7 +108,7 @@ def _view(folder: Path, rows: Sequence[Row], *, held: bool) -> RunView:
     when it wrote its targets.
     """
     status = read_status(folder)
-    first_ms = rows[0].timestamp_ms if rows else written_ms(folder)
+    first_ms = rows[0].timestamp_ms if rows else (folder / TARGETS).stat().st_mtime_ns // 1_000_000
     started_ms = status.started_ms if status is not None else first_ms
     if held:
         return RunView("RUNNING", started_ms, None, {}, rows)

@@ -8,16 +8,14 @@ import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import TypeGuard
 from uuid import uuid4
 
 from experiments.files import read_json, write_json
-from experiments.tracking.uri import absolute_uri, public, sqlite_path
+from experiments.store.uri import absolute_uri, is_run_id, public, sqlite_path
 
 TARGETS = "targets.json"
 PUBLISHED = "published.json"
 _HERE = "sqlite:///<outputs_dir>/"  # of a store in the outputs folder, which may be moved
-_RUN_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _SAFE_NAME = re.compile(r"[0-9A-Za-z_-]*")
 
 
@@ -88,11 +86,6 @@ def targets(folder: Path) -> list[Target]:
     return [target for content in listed if (target := _target(content, folder))] if isinstance(listed, list) else []
 
 
-def written_ms(folder: Path) -> int:
-    """When the targets were written last: when a run started that has said nothing else of it."""
-    return (folder / TARGETS).stat().st_mtime_ns // 1_000_000
-
-
 def add_target(folder: Path, target: Target) -> None:
     """Have the folder shown there, if it is not yet."""
     known = targets(folder)
@@ -143,15 +136,6 @@ def run_ids(folder: Path) -> list[str]:
     """The ids of all MLflow runs that show a folder, oldest first."""
     shown = published(folder)
     return [shown[target.key].run_id for target in targets(folder) if target.key in shown]
-
-
-def is_run_id(value: object) -> TypeGuard[str]:
-    """Whether it is what a store may call a run: ids are printed, and put into questions and addresses.
-
-    >>> is_run_id("0af7651916cd43dd8448eb211c80319c"), is_run_id("ab\x1b[31m"), is_run_id("../ab")
-    (True, False, False)
-    """
-    return isinstance(value, str) and _RUN_ID.fullmatch(value) is not None
 
 
 def _write(folder: Path, known: list[Target]) -> None:

@@ -9,7 +9,7 @@ from typing import IO, NamedTuple
 
 import pytest
 
-from experiments.tracking.store import Store
+from experiments.store.store import Store
 from tests.runner.composed import CHECKOUT
 from tests.runner.stores import make_store
 

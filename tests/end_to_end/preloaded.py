@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-from experiments.tracking.client import mlflow
+from experiments.store.client import mlflow
 
 for needed in (
     "experiments.train",

@@ -6,7 +6,7 @@ from multiprocessing.synchronize import Barrier
 import psycopg
 import pytest
 
-from experiments.tracking.store import Store
+from experiments.store.store import Store
 from tests.end_to_end.conftest import PATIENCE
 from tests.end_to_end.starters import preloaded
 from tests.postgres import new_database, postgres

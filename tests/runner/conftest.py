@@ -11,9 +11,9 @@ import pytest
 
 from experiments import hydra_main, train
 from experiments.tracking import process
-from tests.runner.stores import InThisProcess, Nothing, outputs, ready, store_uri
+from tests.runner.stores import InThisProcess, Nothing, client, outputs, ready, store_uri
 
-__all__ = ["outputs", "ready", "store_uri"]
+__all__ = ["client", "outputs", "ready", "store_uri"]
 
 # Hydra looks for plugins once in a process, whichever test asks it first.
 sys.path.append(str(hydra_main.PLUGINS))

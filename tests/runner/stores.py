@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from experiments.store.client import Client, mlflow
+from experiments.store.store import Store, StoredRun
 from experiments.tracking.publisher import Pass, Publisher, report
-from experiments.tracking.store import Store, StoredRun
 
 
 @cache
@@ -45,6 +46,13 @@ def make_store(outputs: Path, factory: pytest.TempPathFactory) -> str:
 def store_uri(outputs: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     """An empty store in the outputs folder."""
     return make_store(outputs, tmp_path_factory)
+
+
+@pytest.fixture
+def client(store_uri: str) -> Client:
+    """MLflow's own client of the store."""
+    client: Client = mlflow().MlflowClient(store_uri)
+    return client
 
 
 class InThisProcess:

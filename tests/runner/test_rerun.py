@@ -24,8 +24,8 @@ from experiments.runs.execute import execute
 from experiments.runs.folder import RunFolder
 from experiments.runs.history import History
 from experiments.runs.identity import identity
+from experiments.store.store import Store
 from experiments.sweeps.launchers import launch
-from experiments.tracking.store import Store
 from tests.runner.configs import adam, adamw, cnn_bn, lenet5, residual_net, rmsprop, sgd, shifts, small_config
 from tests.runner.conftest import Answer
 from tests.runner.stores import published, stored_runs

@@ -10,6 +10,7 @@ from experiments.runs.execute import execute
 from experiments.runs.folder import RunFolder
 from experiments.runs.status import write_status
 from experiments.sweeps.sweep import run_sweep
+from experiments.tracking.outbox import exclusive
 from tests.runner.configs import small_config
 from tests.runner.stores import make_store, published, stored_runs
 from tests.runner.sweeps.cells import rates
@@ -83,6 +84,16 @@ def test_run_that_a_process_is_at_is_left_to_it(
         assert called(outputs) == 1
     assert "a process is at 1 run: its own command goes on" in capsys.readouterr().err
     assert stored_runs(store_uri)["killed"].status == "RUNNING"
+
+
+def test_run_that_another_command_is_publishing_is_no_reason_to_say_that_nothing_is_missing(
+    outputs: Path, store_uri: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = execute(small_config(outputs, tracking__uri=store_uri)).folder
+    monkeypatch.setattr("experiments.tracking.reconcile._PATIENCE", 0.01)
+    with exclusive(folder.path):
+        assert called(outputs) == 1
+    assert capsys.readouterr().err == f"{folder.path}: another process is publishing it\n"
 
 
 def test_only_the_store_that_is_named_is_asked(

@@ -15,8 +15,8 @@ import pytest
 
 from experiments import ui
 from experiments.interruption import INTERRUPTED
-from experiments.tracking.client import TrackerError
-from experiments.tracking.store import Store
+from experiments.store.client import TrackerError
+from experiments.store.store import Store
 
 PAGES = {"experiment cnn": "#/experiments/1?workflowType=machine_learning"}
 

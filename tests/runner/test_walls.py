@@ -70,7 +70,7 @@ def f():
 
 
 def test_one_file_imports_mlflow() -> None:
-    assert importers("mlflow") == {"experiments/tracking/client.py"}
+    assert importers("mlflow") == {"experiments/store/client.py"}
 
 
 def test_hydras_plugins_are_known_to_plugins_only() -> None:
@@ -117,8 +117,13 @@ def test_work_knows_neither_tracker_nor_command_line(folder: str) -> None:
 
 
 def test_training_and_data_know_no_runs() -> None:
-    known = importers("experiments.tracking", "experiments.runs", "experiments.sweeps")
+    known = importers("experiments.tracking", "experiments.store", "experiments.runs", "experiments.sweeps")
     assert not {source for source in known if source.startswith(("experiments/training/", "experiments/data/"))}
+
+
+def test_access_to_mlflow_knows_no_run_folders() -> None:
+    known = importers("experiments.runs", "experiments.sweeps", "experiments.tracking")
+    assert not {source for source in known if source.startswith("experiments/store/")}
 
 
 def test_global_generators_are_nowhere() -> None:
@@ -159,8 +164,8 @@ assert not {"mlflow", "matplotlib", "sklearn", "pandas"} & set(sys.modules), sor
 """
 UNOBSERVED = """
 import sys
-from experiments.tracking.client import TrackerError
-from experiments.tracking.store import Store
+from experiments.store.client import TrackerError
+from experiments.store.store import Store
 try:
     Store("http://127.0.0.1:9").experiment_id("cnn", None)
 except TrackerError:

@@ -7,8 +7,7 @@ import pytest
 
 from experiments.compare import histories, runs
 from experiments.errors import UserError
-from experiments.runs.history import Row
-from experiments.tracking.store import Store
+from experiments.store.store import Store
 
 
 @pytest.fixture
@@ -24,8 +23,8 @@ def ids(store_uri: str) -> list[str]:
         run_id = store.create(experiment_id, f"lr={rate}", tags, 1000 * number + 1000).run_id
         params = {"optimizer.lr": rate, "data.batch_size": "32", "trainer.threads": "None"}
         params |= {"model.channels": "[8, 16]", "force": "True", "data.name": "digits", "identity": "not mine"}
-        rows = [Row(epoch, {"train/loss": number / epoch}, 1000 * epoch, "") for epoch in (1, 2)]
-        store.log(run_id, params, {}, [*rows, Row(2, {"best/epoch": 2.0}, 2000, "")])
+        losses = [("train/loss", number / epoch, 1000 * epoch, epoch) for epoch in (1, 2)]
+        store.log(run_id, params, {}, [*losses, ("best/epoch", 2.0, 2000, 2)])
         made.append(run_id)
     store.create(store.experiment_id("other", None), "other", {"identity": "3"}, 1)
     return made
@@ -68,7 +67,7 @@ def test_server_and_database_are_asked_in_ways_that_give_the_same(
     at_once = histories(outputs, experiment="cnn")
     bulk = "mlflow.store.tracking.sqlalchemy_store.SqlAlchemyStore.get_metric_history_bulk"
     monkeypatch.delattr(bulk)
-    monkeypatch.setattr("experiments.tracking.store._CONNECTIONS", 1)
+    monkeypatch.setattr("experiments.store.store._CONNECTIONS", 1)
     pd.testing.assert_frame_equal(histories(outputs, experiment="cnn"), at_once)
     assert len(at_once) == 2 * len(ids)
 
@@ -77,7 +76,7 @@ def test_everything_comes_though_it_takes_several_answers(
     ids: list[str], outputs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = runs(outputs, experiment="cnn"), histories(outputs, experiment="cnn")
-    monkeypatch.setattr("experiments.tracking.store._PAGE", 1)
+    monkeypatch.setattr("experiments.store.store._PAGE", 1)
     pd.testing.assert_frame_equal(runs(outputs, experiment="cnn"), whole[0])
     pd.testing.assert_frame_equal(histories(outputs, experiment="cnn"), whole[1])
     assert len(whole[0]) == len(ids)

@@ -14,10 +14,9 @@ from experiments.config.leaves import leaves
 from experiments.errors import UserError
 from experiments.runs.execute import execute
 from experiments.runs.folder import RunFolder
-from experiments.runs.history import Row
 from experiments.runs.identity import identity
+from experiments.store.store import Store
 from experiments.sweeps.folder import SweepFolder
-from experiments.tracking.store import Store
 from experiments.tracking.targets import run_ids
 from tests.runner.configs import small_config
 from tests.runner.shown import show
@@ -232,7 +231,7 @@ def stored(store_uri: str, outputs: Path) -> Stored:
     def put(identity: str, status: str = "FINISHED", begun_ms: int = 1000, loss: float = 0.5, of: str = "") -> str:
         tags = {"identity": identity, "outcome": "completed"} | ({"rerun.of": of} if of else {})
         run_id = store.create(experiment_id, "n", tags, begun_ms).run_id
-        store.log(run_id, {}, {}, [Row(1, {"train/loss": loss}, 1, "")])
+        store.log(run_id, {}, {}, [("train/loss", loss, 1, 1)])
         store.set_status(run_id, status, begun_ms + 1)
         return run_id
 

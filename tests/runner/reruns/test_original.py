@@ -10,7 +10,7 @@ import pytest
 from experiments.errors import UserError
 from experiments.reruns.original import Original, RecordedSource, find_original
 from experiments.runs.folder import RunFolder
-from experiments.tracking.store import Store
+from experiments.store.store import Store
 from tests.runner.markers import marker
 from tests.runner.shown import show
 

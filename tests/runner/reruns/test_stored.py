@@ -11,7 +11,7 @@ from experiments import rerun
 from experiments.config.schema import Config
 from experiments.runs.execute import execute
 from experiments.runs.identity import identity
-from experiments.tracking.store import Store
+from experiments.store.store import Store
 from experiments.tracking.targets import run_ids
 from tests.runner.configs import small_config
 from tests.runner.stores import published

@@ -1,5 +1,6 @@
 """What a run leaves for MLflow to show: where, under which name, and what it then shows."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,8 +12,8 @@ from experiments.runs import source
 from experiments.runs.execute import SweepPart, execute
 from experiments.runs.identity import code_digest, identity
 from experiments.runs.source import Source
-from experiments.tracking.outbox import unpublished
-from experiments.tracking.store import Store
+from experiments.store.store import Store
+from experiments.tracking.outbox import exclusive, unpublished
 from experiments.tracking.targets import targets
 from tests.runner.configs import small_config
 from tests.runner.runs.folders import (
@@ -120,6 +121,18 @@ def test_force_shows_another_run(outputs: Path, stop_after: Stop) -> None:
     first, second = targets(folder_of(config).path)
     assert (first.current, second.current) == (False, True)
     assert first.key != second.key
+
+
+def test_force_waits_for_a_publisher_that_reads_the_folder(outputs: Path) -> None:
+    config = small_config(outputs)
+    execute(config)
+    shown_completely(config)
+    with ThreadPoolExecutor() as pool, exclusive(folder_of(config).path):
+        repetition = pool.submit(execute, small_config(outputs, force=True))
+        with pytest.raises(TimeoutError):
+            repetition.result(0.5)
+        assert folder_of(config).finished.exists()
+    assert repetition.result().outcome == "completed"
 
 
 def test_run_is_not_repeated_while_mlflow_misses_a_part_of_it(outputs: Path) -> None:

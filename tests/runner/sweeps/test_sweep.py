@@ -18,11 +18,11 @@ from experiments.runs import attempt
 from experiments.runs.execute import execute
 from experiments.runs.folder import RunFolder
 from experiments.runs.status import read_status
+from experiments.store.store import Store
 from experiments.sweeps import task
 from experiments.sweeps.folder import SweepFolder, find_sweep
 from experiments.sweeps.sweep import SweepFailedError, run_sweep, sweep_id
 from experiments.tracking.outbox import all_folders
-from experiments.tracking.store import Store
 from experiments.tracking.targets import targets
 from experiments.training.build import build_optimizer
 from tests.runner.stores import stored_runs

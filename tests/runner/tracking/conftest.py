@@ -2,15 +2,6 @@
 
 import pytest
 
-from experiments.tracking.client import Client, mlflow
-
-
-@pytest.fixture
-def client(store_uri: str) -> Client:
-    """MLflow's own client of the store."""
-    client: Client = mlflow().MlflowClient(store_uri)
-    return client
-
 
 @pytest.fixture
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,9 +5,9 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from experiments.tracking.client import Client, mlflow
+from experiments.store.client import Client, mlflow
+from experiments.store.store import Store
 from experiments.tracking.publisher import Publisher
-from experiments.tracking.store import Store
 
 
 class Killed(BaseException):

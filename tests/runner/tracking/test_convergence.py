@@ -12,10 +12,11 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 
 from experiments.runs.history import History
 from experiments.runs.status import read_status
-from experiments.tracking.client import mlflow
+from experiments.store.client import mlflow
 from experiments.tracking.outbox import all_folders, unpublished
+from experiments.tracking.publisher import Publisher
 from experiments.tracking.targets import Target, shown_by, targets
-from tests.runner.tracking.faults import Fault, Killed, faulty_publisher
+from tests.runner.tracking.faults import Fault, FaultyClient, Killed, faulty_publisher
 from tests.runner.tracking.folders import RunProcess, SweepProcess
 
 RUNS, SWEEPS = ("1" * 12, "2" * 12), ("a" * 12, "b" * 12)
@@ -30,7 +31,10 @@ def one(choices: Sequence[A], which: int) -> A:
 
 
 class Machine(RuleBasedStateMachine):
-    """Some runs and sweeps in one outputs folder. It remembers what each came to, and whom a person has deleted."""
+    """Some runs and sweeps in one outputs folder, and two publishers that take turns.
+
+    It remembers what each came to, and whom a person has deleted.
+    """
 
     def __init__(self, ready: Path, root: Path) -> None:
         super().__init__()
@@ -42,6 +46,8 @@ class Machine(RuleBasedStateMachine):
         self.outcomes: dict[str, str] = {}  # by name of the folder
         self.deleted: set[str] = set()  # keys
         self.is_store_lost, self.version = False, 0
+        self.at_work: tuple[Publisher, FaultyClient]
+        self.at_rest: tuple[Publisher, FaultyClient]
         self._new_database()
         self.start(0, 0, 0, False)
         self.epoch(0, False, 2)
@@ -128,7 +134,7 @@ class Machine(RuleBasedStateMachine):
         self.start(self._runs("running", "failed", "interrupted").index(name), 0, back, False)
         self.epoch([name for name in self.alive if name in RUNS].index(name), differs, 1)
 
-    @rule(which=WHICH, what=st.sampled_from(["delete a run", "delete the database", "move", "restart the publisher"]))
+    @rule(which=WHICH, what=st.sampled_from(["delete a run", "delete the database", "move", "switch", "restart"]))
     def interfere(self, which: int, what: str) -> None:
         if what == "delete a run":
             key = one([target.key for folder in all_folders(self.outputs) for target in targets(folder)], which)
@@ -143,8 +149,10 @@ class Machine(RuleBasedStateMachine):
             before, self.place = self.outputs, 1 - self.place
             shutil.rmtree(self.outputs, ignore_errors=True)
             before.rename(self.outputs)
-            self._close_store()
-            self._restart_publisher()
+            self._start_publishers()
+        elif what == "switch":
+            self.at_work[1].settle()
+            self.at_work, self.at_rest = self.at_rest, self.at_work
         else:
             self._restart_publisher()
 
@@ -153,35 +161,42 @@ class Machine(RuleBasedStateMachine):
         for path in self.outputs.glob("mlflow.db*"):
             path.unlink()
         shutil.copyfile(self.ready, self.outputs / "mlflow.db")
-        self._restart_publisher()
+        self._start_publishers()
         self.deleted, self.is_store_lost = set(), True
 
     def _close_store(self) -> None:
         if (self.outputs / "mlflow.db").exists():
             mlflow().MlflowClient(self.uri)._tracking_client.store.engine.dispose()
 
-    def _restart_publisher(self, *, asks_all: bool = False) -> None:
-        self.publisher, self.faulty = faulty_publisher(self.uri, self.outputs, asks_all=asks_all)
+    def _start_publishers(self) -> None:
+        self._close_store()
+        self.at_rest = faulty_publisher(self.uri, self.outputs)
+        self._restart_publisher()
         self.client = mlflow().MlflowClient(self.uri)
+
+    def _restart_publisher(self, *, asks_all: bool = False) -> None:
+        self.at_work = faulty_publisher(self.uri, self.outputs, asks_all=asks_all)
 
     @rule(call=st.sampled_from(CALLS), fault=st.sampled_from([None, *Fault]))
     def publish(self, call: str, fault: Fault | None) -> None:
         """Where one call may go wrong; then again."""
+        publisher, client = self.at_work
         if fault is not None:
-            self.faulty.expect("create_run" if fault is Fault.LATE else call, fault)
+            client.expect("create_run" if fault is Fault.LATE else call, fault)
         try:
             for _ in range(2):
-                self.publisher.publish()
+                publisher.publish()
         except Killed:
             self._restart_publisher()
 
     @rule()
     def publish_and_compare(self) -> None:
         """Without a fault MLflow shows all that the folders say, each thing once."""
-        self.faulty.settle()
+        for _, client in (self.at_work, self.at_rest):
+            client.settle()
         if self.is_store_lost:  # as `sync` does, and a command that finds no database
             self._restart_publisher(asks_all=True)
-        done = self.publisher.publish(all_folders(self.outputs) if self.is_store_lost else None, again=True)
+        done = self.at_work[0].publish(all_folders(self.outputs) if self.is_store_lost else None, again=True)
         assert (done.unreachable, done.refused) == (None, {})
         self.is_store_lost = False
         assert {folder.name for folder in unpublished(self.outputs)} == self.alive.keys()

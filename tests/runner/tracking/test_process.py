@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from experiments import sync
-from experiments.tracking.client import Client
+from experiments.store.client import Client
 from experiments.tracking.outbox import unpublished
 from experiments.tracking.process import publishing
 from tests.runner.composed import CHECKOUT
-from tests.runner.tracking.folders import IDENTITY, run
+from tests.runner.tracking.folders import IDENTITY, SweepProcess, run
 
 PATIENCE = 300  # seconds: for a machine with much else to do
 PARENT = """
@@ -73,6 +73,17 @@ def test_publisher_that_is_killed_is_started_again(
     assert len(started) == 2
     assert shown(client) == [("FINISHED", "completed")]
     assert list(unpublished(outputs)) == []
+
+
+def test_publisher_that_fails_is_said_to_fail(
+    store_uri: str, outputs: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("experiments.tracking.early.sys.executable", "false")
+    run(outputs, store_uri).finish()
+    SweepProcess(outputs, "a" * 12, store_uri, "sweeps").begin()
+    with publishing(store_uri, outputs):
+        pass
+    assert "the publisher failed with exit code 1\nNothing is lost: 1 run is not complete there yet" in caplog.text
 
 
 def test_server_that_never_answers_does_not_hold_the_exit(

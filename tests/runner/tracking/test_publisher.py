@@ -8,10 +8,10 @@ import pytest
 from filelock import FileLock
 
 from experiments.pictures.draw import draw
-from experiments.tracking.client import Client
-from experiments.tracking.outbox import all_folders, put, take_out, unpublished
+from experiments.store.client import Client
+from experiments.store.store import Store
+from experiments.tracking.outbox import all_folders, exclusive, put, take_out, unpublished
 from experiments.tracking.publisher import Publisher
-from experiments.tracking.store import Store
 from experiments.tracking.targets import TARGETS, new_target, published, shown_by, targets
 from tests.runner.tracking.faults import Fault, faulty_publisher
 from tests.runner.tracking.folders import IDENTITY, RunProcess, run
@@ -151,6 +151,37 @@ def test_folder_of_another_store_or_removed_by_hand_is_left_alone(store_uri: str
     assert client.calls == []
     assert list(unpublished(outputs)) == [outputs / "runs" / OTHERS[0]]
     assert "secret" not in (outputs / "runs" / OTHERS[0] / TARGETS).read_text()
+
+
+def test_database_that_is_deleted_while_it_is_open_is_made_again_with_all_that_was_in_it(
+    store_uri: str, outputs: Path, ready: Path
+) -> None:
+    publisher, process = Publisher(Store(store_uri), outputs), run(outputs, store_uri)
+    run(outputs, store_uri, name=OTHERS[0]).finish()
+    publisher.publish()
+    for path in outputs.glob("mlflow.db*"):
+        path.unlink()
+    shutil.copyfile(ready, outputs / "mlflow.db")
+    process.epoch()
+    publisher.publish()
+    shown = Store(store_uri).search("")
+    assert {(one.status, one.metrics["train/loss"]) for one in shown} == {("FINISHED", 1.0), ("RUNNING", 0.5)}
+    process.kill()
+
+
+def test_folder_that_another_publisher_is_at_waits_and_is_none_that_fails(
+    store_uri: str, outputs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = run(outputs, store_uri)
+    process.finish()
+    publisher = Publisher(Store(store_uri), outputs)
+    monkeypatch.setattr("experiments.tracking.reconcile._PATIENCE", 0.01)
+    with exclusive(process.path):
+        for again in (False, True):
+            done = publisher.publish(again=again)
+            assert (done.lines(), [*done.refused]) == ([], [process.path])
+    publisher.publish()
+    assert list(unpublished(outputs)) == []
 
 
 # Targets and outbox

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from experiments.tracking.client import TrackerError
+from experiments.store.client import TrackerError
+from experiments.store.store import Store
 from experiments.tracking.outbox import unpublished
 from experiments.tracking.publisher import Publisher
-from experiments.tracking.store import Store
 from tests.faults.proxy import Proxy
 from tests.runner.tracking.folders import run
 

@@ -1,7 +1,7 @@
 """Links to the pages of MLflow's UI."""
 
-from experiments.tracking.links import links
-from experiments.tracking.store import Store
+from experiments.store.links import links
+from experiments.store.store import Store
 
 
 def test_links_lead_to_the_runs_of_each_experiment_and_to_its_latest_sweep(store_uri: str) -> None:

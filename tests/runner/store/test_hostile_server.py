@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 import pytest
 
 from experiments.comparison.experiment_frames import epochs_by_run
-from experiments.tracking import client as own_client
-from experiments.tracking.artifacts import write_artifact
-from experiments.tracking.client import ArtifactError, TrackerError, mlflow
-from experiments.tracking.links import links
-from experiments.tracking.store import Store
+from experiments.store import client as own_client
+from experiments.store.artifacts import write_artifact
+from experiments.store.client import ArtifactError, TrackerError, mlflow
+from experiments.store.links import links
+from experiments.store.store import Store
 from tests.faults.proxy import Proxy
 
 API = "/api/2.0/mlflow"
@@ -121,7 +121,7 @@ def test_file_goes_to_the_server_that_serves_it(server: HostileServer, tmp_path:
 def test_file_is_neither_read_nor_written_where_a_server_elsewhere_says(
     location: str, server: HostileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("experiments.tracking.artifacts._LOOPBACK", ())
+    monkeypatch.setattr("experiments.store.artifacts._LOOPBACK", ())
     (tmp_path / NAME).write_text("secret")
     location = location.format(tmp_path)
     server.answers[f"{API}/runs/get"] = {"run": run(artifact_uri=location)}
@@ -178,7 +178,7 @@ def test_answer_that_is_none_is_an_error_in_a_line(
 
 
 def test_search_that_finds_no_end_is_an_error(server: HostileServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("experiments.tracking.store._PAGES", 5)
+    monkeypatch.setattr("experiments.store.store._PAGES", 5)
 
     def next_page(request: BaseHTTPRequestHandler) -> None:
         say(request, b'{"runs": [], "next_page_token": "%d"}' % len(server.asked))

@@ -9,15 +9,15 @@ from contextlib import closing
 import mlflow
 import pytest
 
-from experiments.tracking.client import TrackerError, connect, translated
+from experiments.store.client import TrackerError, connect, translated
 from tests.runner.composed import CHECKOUT
-from tests.runner.tracking.test_hostile_server import API, HostileServer
+from tests.runner.store.test_hostile_server import API, HostileServer
 
 CLOSED = "http://127.0.0.1:9"  # the port of a service that nobody runs any more
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 ASK = """
 import os, sys
-from experiments.tracking.store import Store
+from experiments.store.store import Store
 print(Store(sys.argv[1]).experiments(), os.environ["no_proxy"], sep="\\n")
 """
 
@@ -69,7 +69,7 @@ def test_locked_database_is_waited_for_seconds_and_named_as_such(
 ) -> None:
     client = connect(store_uri)
     experiment = client.create_experiment("cnn")
-    monkeypatch.setattr("experiments.tracking.client._MAX_LOCKED_MS", 1)
+    monkeypatch.setattr("experiments.store.client._MAX_LOCKED_MS", 1)
     with closing(sqlite3.connect(store_uri.removeprefix("sqlite:///"))) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(TrackerError) as caught, translated(store_uri):

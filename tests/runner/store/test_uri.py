@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from experiments.tracking.client import TrackerError
-from experiments.tracking.store import Store
-from experiments.tracking.uri import absolute_uri, fault_of_address, public, sqlite_path
+from experiments.store.client import TrackerError
+from experiments.store.store import Store
+from experiments.store.uri import absolute_uri, fault_of_address, public, sqlite_path
 
 NO_STORE = "must be a tracking server or a database, as http://host:5000 or sqlite:////folder/mlflow.db"
 

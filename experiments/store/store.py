@@ -7,12 +7,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import product
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import quote
 
-from experiments.runs.history import Row
-from experiments.tracking.artifacts import mend_locations, read_artifact
-from experiments.tracking.client import (
+from experiments.store.artifacts import mend_locations, read_artifact
+from experiments.store.client import (
     Client,
     StoreRefusesError,
     TrackerError,
@@ -21,8 +20,7 @@ from experiments.tracking.client import (
     one_at_a_time,
     translated,
 )
-from experiments.tracking.targets import is_run_id
-from experiments.tracking.uri import absolute_uri, is_server, public, sqlite_path
+from experiments.store.uri import absolute_uri, is_run_id, is_server, public, sqlite_path
 from experiments.untrusted import printable
 
 _PAGE = 1000  # what a search finds comes in answers of this size
@@ -33,6 +31,8 @@ DESCRIPTION = "mlflow.note.content"  # the tag that MLflow shows as a run's desc
 RUN_KEY = "run.key"  # the tag by which a run is found whose creation was never answered
 RERUN_OF = "rerun.of"  # the tag that a rerun has alone
 SWEEP_SIZE = "sweep.size"  # the tag that tells a sweep's own run from its children
+
+Value: TypeAlias = tuple[str, float, int, int]  # of a metric: its name, the value, ms since 1970, step
 
 
 @dataclass(frozen=True)
@@ -154,10 +154,23 @@ class Store:
         with translated(self.uri):
             return _stored_run(self.client.create_run(experiment_id, started_ms, dict(tags), run_name=name))
 
-    def log(self, run_id: str, params: Mapping[str, str], tags: Mapping[str, str], rows: Sequence[Row]) -> None:
-        """Log params, tags, and the metrics of epochs, in one call where they fit; a row sent again changes nothing."""
+    def log(
+        self,
+        run_id: str,
+        params: Mapping[str, str],
+        tags: Mapping[str, str],
+        values: Sequence[Value],
+    ) -> None:
+        """Log params, tags and metrics in one call where they fit; a value that is sent again changes nothing.
+
+        Args:
+            run_id: of the run.
+            params: by name; one that the run has must have the same value.
+            tags: by name.
+            values: of metrics.
+        """
         entities = mlflow().entities
-        metrics = [entities.Metric(k, v, row.timestamp_ms, row.epoch) for row in rows for k, v in row.metrics.items()]
+        metrics = [entities.Metric(*value) for value in values]
         texts = [entities.Param(key, text) for key, text in sorted(params.items())]
         marks = [entities.RunTag(key, text) for key, text in tags.items()]
         calls = max(-(-len(metrics) // _METRICS), -(-len(texts) // _PARAMS), -(-len(marks) // _PARAMS))

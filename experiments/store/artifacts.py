@@ -10,8 +10,8 @@ from pathlib import Path
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 from urllib.request import url2pathname
 
-from experiments.tracking.client import ArtifactError, Client, in_a_line, mlflow
-from experiments.tracking.uri import is_server, public, sqlite_path
+from experiments.store.client import ArtifactError, Client, in_a_line, mlflow
+from experiments.store.uri import is_server, public, sqlite_path
 from experiments.untrusted import JSON_SIZE, RefusedError, read_bounded
 
 _SERVED = "/api/2.0/mlflow-artifacts/artifacts"

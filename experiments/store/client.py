@@ -25,7 +25,7 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ReadTime
 
 from cnn_core.state import replaced
 from experiments.errors import UserError
-from experiments.tracking.uri import fault_of_address, public, sqlite_path
+from experiments.store.uri import fault_of_address, public, sqlite_path
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -1,8 +1,9 @@
-"""The address of a store, as MLflow writes it: what it says, and how it may be shown."""
+"""The address of a store, as MLflow writes it: what it says, and how it may be shown; and the ids of its runs."""
 
 import re
 from os.path import abspath
 from pathlib import Path
+from typing import TypeGuard
 from urllib.parse import urlsplit
 
 # What `public` leaves out. A password may hold a slash and a space; what follows the host's colon is its port.
@@ -13,6 +14,7 @@ _IN_QUERY = re.compile(rf"([?&])(?:(?:{_SECRET})=[^&\s]*(?:&|(?=\s|$)))+", re.IG
 
 _DATABASES = ("postgresql", "mysql", "mssql")
 _ESCAPE = re.compile(r"%[0-9a-fA-F]{2}")
+_RUN_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _NO_STORE = "must be a tracking server or a database, as http://host:5000 or sqlite:////folder/mlflow.db"
 
 
@@ -81,3 +83,12 @@ def sqlite_path(uri: str) -> Path | None:
     (PosixPath('/tmp/mlflow.db'), None)
     """
     return Path(uri.removeprefix("sqlite:///").partition("?")[0]) if uri.startswith("sqlite:///") else None
+
+
+def is_run_id(value: object) -> TypeGuard[str]:
+    """Whether it is what a store may call a run: ids are printed, and put into questions and addresses.
+
+    >>> is_run_id("0af7651916cd43dd8448eb211c80319c"), is_run_id("ab\x1b[31m"), is_run_id("../ab")
+    (True, False, False)
+    """
+    return isinstance(value, str) and _RUN_ID.fullmatch(value) is not None

@@ -7,8 +7,8 @@ import json
 from collections.abc import Sequence
 from urllib.parse import quote
 
-from experiments.tracking.store import SWEEP_SIZE, Store
-from experiments.tracking.uri import is_server, public
+from experiments.store.store import SWEEP_SIZE, Store
+from experiments.store.uri import is_server, public
 
 _MODE = "workflowType=machine_learning"
 

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from experiments.runs.history import Row
-from experiments.tracking.client import Client, TrackerError, mlflow
-from experiments.tracking.store import Store
+from experiments.store.client import Client, TrackerError, mlflow
+from experiments.store.store import Store
 
 NOWHERE = "http://user:secret@127.0.0.1:9"  # the port of a service that nobody runs any more
 
@@ -28,7 +27,7 @@ def experiment(store: Store, tmp_path: Path) -> str:
 
 def test_store_tells_of_runs_what_was_logged(store: Store, experiment: str) -> None:
     first = store.create(experiment, "first", {"identity": "0123"}, 1000).run_id
-    rows = [Row(1, {"train/loss": 2.0, "test/accuracy": 0.5}, 1111, ""), Row(2, {"train/loss": 1.0}, 2222, "")]
+    rows = [("train/loss", 2.0, 1111, 1), ("test/accuracy", 0.5, 1111, 1), ("train/loss", 1.0, 2222, 2)]
     store.log(first, {"seed": "0"}, {"outcome": "completed"}, rows)
     store.set_status(first, "FINISHED", 3000)
     second = store.create(store.experiment_id("other", None), "second", {}, 2000).run_id
@@ -44,7 +43,7 @@ def test_store_tells_of_runs_what_was_logged(store: Store, experiment: str) -> N
 def test_store_tells_of_more_runs_than_come_in_one_answer(
     store: Store, experiment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("experiments.tracking.store._PAGE", 2)
+    monkeypatch.setattr("experiments.store.store._PAGE", 2)
     ids = [store.create(experiment, "n", {}, begun_ms).run_id for begun_ms in range(1000, 1005)]
     assert [run.run_id for run in store.search("")] == ids[::-1]
 
@@ -54,9 +53,11 @@ def test_whatever_is_logged_twice_is_there_once_however_much_it_is(
 ) -> None:
     run_id = store.create(experiment, "n", {}, 1000).run_id
     texts = {f"key{number}": "x" for number in range(250)}
-    rows = [Row(epoch, {"a": 1.0, "b": math.inf, "c": math.nan}, epoch, "") for epoch in range(1, 501)]
+    values = [
+        (key, value, e, e) for e in range(1, 501) for key, value in (("a", 1.0), ("b", math.inf), ("c", math.nan))
+    ]
     for _ in range(2):
-        store.log(run_id, texts, texts, rows)
+        store.log(run_id, texts, texts, values)
     for key in "abc":
         assert [(m.step, m.timestamp) for m in client.get_metric_history(run_id, key)] == [
             (e, e) for e in range(1, 501)
@@ -100,7 +101,7 @@ def test_database_that_fails_is_an_error_and_no_page_on_the_terminal_though_mlfl
         database.commit()
     capfd.readouterr()
     with pytest.raises(TrackerError, match=r"^tracking\.uri=sqlite"):
-        store.log(run_id, {}, {}, [Row(1, {"a": 1.0}, 1, "")])
+        store.log(run_id, {}, {}, [("a", 1.0, 1, 1)])
     assert (capfd.readouterr().err, caplog.messages) == ("", [])
 
 
