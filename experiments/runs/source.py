@@ -26,7 +26,7 @@ _PLAIN = (
     *("--no-color", "--no-ext-diff", "--no-textconv", "--no-renames", "--no-relative"),
 )
 
-_parents_command: tuple[str, ...] | None = None  # in a process that carries out runs for another
+_parents: "tuple[tuple[str, ...], Source] | None" = None  # of a process that carries out runs for another
 
 
 @dataclass(frozen=True)
@@ -57,27 +57,22 @@ def record_source(folder: RunFolder) -> None:
     write_json(folder.source, {**known, "command": list(command_line())})
 
 
-def source_tags() -> dict[str, str]:
-    """What MLflow shows of it."""
-    source = current_source()
-    tags = {} if source.commit is None else {"mlflow.source.git.commit": source.commit}
-    return tags if source.dirty is None else {**tags, "git.dirty": str(source.dirty).lower()}
-
-
 def command_line() -> tuple[str, ...]:
     """The command that was typed, as it may be shown: without secrets, nor the place of this machine's Python."""
-    return _parents_command or ("python", *map(public, sys.orig_argv[1:]))
+    return _parents[0] if _parents is not None else ("python", *map(public, sys.orig_argv[1:]))
 
 
-def work_for(command: Sequence[str]) -> None:
-    """Let this process's runs have the command line of the one that it carries them out for."""
-    global _parents_command  # noqa: PLW0603  # a process works for one other as long as it lives
-    _parents_command = tuple(command)
+def work_for(command: Sequence[str], source: Source) -> None:
+    """Let this process's runs have the command line and the code of the one that it carries them out for."""
+    global _parents  # noqa: PLW0603  # a process works for one other as long as it lives
+    _parents = tuple(command), source
 
 
 @cache  # a sweep of hundreds of runs asks once
 def current_source(root: Path = ROOT) -> Source:
     """The code of this process, as it was when first asked for."""
+    if _parents is not None:
+        return _parents[1]
     try:
         commit = head(root)
     except GitError:

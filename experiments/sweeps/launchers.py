@@ -6,13 +6,15 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
+from multiprocessing import get_context
+from multiprocessing.context import ForkServerContext
 from typing import Generic, TypeVar
 
 from joblib.externals.loky import BrokenProcessPool, ProcessPoolExecutor
 
 from experiments.config.schema import JoblibConfig, LauncherConfig
-from experiments.runs.source import command_line
+from experiments.runs.source import command_line, current_source
 from experiments.sweeps.worker import FROM_TERMINALS, PATIENCE, interruptible, set_up
 
 Task = TypeVar("Task")
@@ -88,6 +90,14 @@ def _end(workers: "Iterable[_Worker[Task, Result]]", at_work: "Iterable[Future[R
         worker.end()
 
 
+@cache
+def _fork_server() -> ForkServerContext:
+    """What makes workers: a process that has imported all that training needs, once for all of them."""
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["experiments.sweeps.task", "experiments.sweeps.worker"])
+    return context
+
+
 class _Worker(Generic[Task, Result]):
     """One process, in a pool of its own: joblib gives up all processes of a pool when one of them is killed."""
 
@@ -97,7 +107,8 @@ class _Worker(Generic[Task, Result]):
         # loky cleans up with must outlive all others.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, FROM_TERMINALS)
         try:
-            self._pool = ProcessPoolExecutor(1, initializer=set_up, initargs=(os.getpid(), command_line()))
+            about_us = command_line(), current_source()
+            self._pool = ProcessPoolExecutor(1, context=_fork_server(), initializer=set_up, initargs=about_us)
             self._process: Future[int] = self._pool.submit(os.getpid)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)

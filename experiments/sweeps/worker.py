@@ -1,5 +1,6 @@
 """What goes on in a process that carries out runs for a sweep, besides the runs: when and how it ends."""
 
+import multiprocessing
 import os
 import signal
 import sys
@@ -10,33 +11,32 @@ from types import FrameType
 from typing import TypeVar
 
 from experiments.interruption import INTERRUPTING
-from experiments.runs.source import work_for
+from experiments.runs.source import Source, work_for
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 FROM_TERMINALS = {signal.SIGINT, signal.SIGHUP}  # to all processes at once, also to those that are not set up yet
 PATIENCE = 60.0  # seconds in which a worker that is told to end must have closed its run
-_GLANCE = 1.0  # seconds between two looks at whether the parent is still there
 
 _IDLE, _BUSY, _CLOSING = range(3)
 _state = _IDLE
 _told_to_end = False  # while it was still loading what its task needs
 
 
-def set_up(parent: int, command: Sequence[str]) -> None:
+def set_up(command: Sequence[str], source: Source) -> None:
     """Take the signals that interrupt for a wish to end what is under way, and the parent's end too.
 
     Args:
-        parent: its process id.
-        command: its command line, which is that of the runs as well.
+        command: the parent's command line, which is that of the runs as well.
+        source: the parent's code.
     """
     for number in INTERRUPTING:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _interrupt)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, FROM_TERMINALS)  # the parent blocked them for the start
-    work_for(command)
-    threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+    work_for(command, source)
+    threading.Thread(target=_follow, daemon=True).start()
 
 
 def interruptible(function: Callable[[Task], Result], task: Task) -> Result:
@@ -60,10 +60,11 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     _told_to_end = True
 
 
-def _follow(parent: int) -> None:
+def _follow() -> None:
     """End when the parent has, however that was."""
-    while os.getppid() == parent:
-        time.sleep(_GLANCE)
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # this is a worker
+    parent.join()
     sys.stderr = open(os.devnull, "w")  # noqa: SIM115  # nobody is left to hear of the result that cannot be sent
     os.kill(os.getpid(), signal.SIGTERM)
     begun = time.monotonic()

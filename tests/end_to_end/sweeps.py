@@ -55,6 +55,11 @@ def family(pid: int) -> list[int]:
     return _processes(3, pid)
 
 
+def workers(pid: int) -> list[int]:
+    """The processes that carry out runs for a sweep: forks of a process that has imported all they need."""
+    return [worker for server in children(pid) if server in family(pid) for worker in children(server)]
+
+
 def _processes(field: int, value: int) -> list[int]:
     """The processes that are no zombies and have this value in this field of their `stat`, counted from the state."""
     found = []

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.conftest import PATIENCE, TINY, finish
-from tests.end_to_end.sweeps import begun, children, family, statuses, tracked_runs, wait_for, words
+from tests.end_to_end.sweeps import begun, children, family, statuses, tracked_runs, wait_for, words, workers
 from tests.end_to_end.terminals import on_a_terminal
 from tests.runner.stores import make_store
 
@@ -59,12 +59,12 @@ def test_run_goes_on_without_its_terminal_where_nohup_said_so(outputs: Path, els
 def test_sweep_is_closed_in_order_and_goes_on(launcher: str, outputs: Path, elsewhere: Path) -> None:
     with on_a_terminal(*words(outputs, launcher), cwd=elsewhere) as terminal:
         wait_for(lambda: len(begun(outputs)) >= 2)
-        workers = set(children(terminal.process.pid)) & set(family(terminal.process.pid))  # no publisher
+        at_work = workers(terminal.process.pid)
         terminal.close()
         os.killpg(terminal.process.pid, signal.SIGHUP)
         assert terminal.process.wait(PATIENCE) == 130
         wait_for(lambda: not family(terminal.process.pid))
-    assert not workers or launcher == "launcher=joblib"
+    assert not at_work or launcher == "launcher=joblib"
     parent, runs = statuses(outputs)
     assert parent == "KILLED"
     assert "KILLED" in runs.values()

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.conftest import PATIENCE, begin
-from tests.end_to_end.sweeps import begun, children, family, wait_for, words
+from tests.end_to_end.sweeps import begun, children, family, wait_for, words, workers
 from tests.runner.stores import make_store
 
 pytestmark = pytest.mark.long
 
 PROCESSES = 4
 RATES = tuple(f"0.{number:02}" for number in range(1, 9))
-SOON = 20.0  # seconds: a worker looks for its parent once a second and closes its run, which is then shown
+SOON = 20.0  # seconds: a worker closes its run, which is then shown
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def at_work(outputs: Path, elsewhere: Path) -> "subprocess.Popen[str]":
     launcher = ["launcher=joblib", f"launcher.n_jobs={PROCESSES}"]
     process = begin(*words(outputs, *launcher, rates=RATES), cwd=elsewhere)
     wait_for(lambda: len(begun(outputs)) >= PROCESSES)
-    assert len(set(children(process.pid)) & set(family(process.pid))) >= PROCESSES
+    assert len(workers(process.pid)) == PROCESSES
     return process
 
 

@@ -21,6 +21,7 @@ from tests.end_to_end.sweeps import (
     wait_for,
     weights,
     words,
+    workers,
 )
 from tests.runner.composed import composed_config
 from tests.runner.stores import make_store
@@ -75,13 +76,13 @@ def test_stopped_sweep_ends_in_order_and_goes_on_to_the_same_weights(
     process = begin(*words(outputs, launcher), cwd=elsewhere)
     at_once = 2 if launcher == JOBLIB else 1
     wait_for(lambda: len(begun(outputs)) > at_once)  # one is finished by then, or nearly
-    workers = children(process.pid)
+    at_work = [*children(process.pid), *workers(process.pid)]
     stop(process)
     _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert "the sweep was interrupted; the same command goes on with it" in err
     assert "Traceback" not in err
-    wait_for(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers))
+    wait_for(lambda: not any(Path(f"/proc/{worker}").exists() for worker in at_work))
     parent, runs = statuses(outputs)
     assert parent == "KILLED"
     assert "KILLED" in runs.values()

@@ -9,7 +9,7 @@ from contextlib import closing, suppress
 from functools import cache
 from pathlib import Path
 
-from tests.end_to_end.sweeps import children, family
+from tests.end_to_end.sweeps import workers
 from tests.faults import job
 from tests.faults.evidence import Result, left_behind, left_marks, left_open, lost_in_folder, lost_in_store, result
 from tests.faults.ground import Ground
@@ -50,12 +50,12 @@ def _words(outputs: Path, *more: str) -> list[str]:
 
 def _kill(command: Started, victim: str, draw: random.Random) -> None:
     """A killed worker costs its own run; the sweep goes on to its end."""
-    workers = sorted(set(children(command.pid)) & set(family(command.pid)))
-    if victim == "itself" or not workers:
+    victims = sorted(workers(command.pid))
+    if victim == "itself" or not victims:
         command.kill()
         return
     with suppress(ProcessLookupError):
-        os.kill(draw.choice(workers), signal.SIGKILL)
+        os.kill(draw.choice(victims), signal.SIGKILL)
     command.wait()
 
 

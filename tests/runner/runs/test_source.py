@@ -14,7 +14,7 @@ import pytest
 from experiments.git import SOURCES
 from experiments.runs import source
 from experiments.runs.folder import RunFolder
-from experiments.runs.source import Source, command_line, current_source, record_source, source_tags, work_for
+from experiments.runs.source import Source, command_line, current_source, record_source, work_for
 from tests.runner.checkouts import git, made_checkout
 
 
@@ -30,11 +30,11 @@ def of(root: Path) -> Source:
 
 
 @pytest.fixture(autouse=True)
-def forgotten() -> Iterator[None]:
+def forgotten(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What a test made this process believe of itself."""
+    monkeypatch.setattr("experiments.runs.source._parents", None)
     yield
     current_source.cache_clear()
-    work_for(())
 
 
 def test_unchanged_checkout_is_its_commit(checkout: Path) -> None:
@@ -208,7 +208,6 @@ def test_patch_lies_beside_its_digest(folder: RunFolder, monkeypatch: pytest.Mon
     assert folder.patch.read_bytes() == b"diff"
     assert content["patch.sha256"] == hashlib.sha256(b"diff").hexdigest()
     assert (content["commit"], content["dirty"]) == ("c" * 40, True)
-    assert source_tags() == {"mlflow.source.git.commit": "c" * 40, "git.dirty": "true"}
 
 
 def test_patch_of_an_earlier_attempt_does_not_stay(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,7 +215,6 @@ def test_patch_of_an_earlier_attempt_does_not_stay(folder: RunFolder, monkeypatc
     content = recorded(folder, Source("d" * 40, dirty=False, patch=None), monkeypatch)
     assert not folder.patch.exists()
     assert (content["commit"], content["dirty"], content["patch.sha256"]) == ("d" * 40, False, None)
-    assert source_tags()["git.dirty"] == "false"
 
 
 def test_patch_that_is_not_kept_is_said_to_be(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,10 +222,9 @@ def test_patch_that_is_not_kept_is_said_to_be(folder: RunFolder, monkeypatch: py
     assert content["patch"] == "not recorded, it is larger than 5,000,000 bytes"
 
 
-def test_unknown_commit_is_no_tag(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_commit_is_recorded_as_such(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     content = recorded(folder, Source(None, None, None), monkeypatch)
     assert (content["commit"], content["dirty"], content["patch"]) == (None, None, None)
-    assert source_tags() == {}
 
 
 def test_command_line_is_recorded_without_secrets(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,9 +234,10 @@ def test_command_line_is_recorded_without_secrets(folder: RunFolder, monkeypatch
     assert content["command"] == ["python", "-m", "experiments.train", "seed=1", "tracking.uri=http://host:5000"]
 
 
-def test_worker_has_its_parents_command_line() -> None:
-    work_for(["python", "-m", "experiments.train", "-m"])
-    assert command_line() == ("python", "-m", "experiments.train", "-m")
+def test_worker_has_its_parents_command_line_and_code() -> None:
+    code = Source("c" * 40, dirty=True, patch=b"diff")
+    work_for(["python", "-m", "experiments.train", "-m"], code)
+    assert (command_line(), current_source()) == (("python", "-m", "experiments.train", "-m"), code)
 
 
 def test_command_of_a_real_process_is_the_one_that_was_typed() -> None:
