@@ -75,7 +75,7 @@ class _Crew:
 
     def __init__(self, shares: list[set[int]]) -> None:
         """Start a thread for each share of the cores; an empty share is all of them."""
-        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._jobs: SimpleQueue[tuple[list[None], Callable[[], None]] | None] = SimpleQueue()
         self._ends: SimpleQueue[BaseException | None] = SimpleQueue()
         self._threads = [Thread(target=self._work, args=(share,), daemon=True) for share in shares]
 
@@ -92,12 +92,16 @@ class _Crew:
 
     def run(self, function: Callable[[Item], object], blocks: Sequence[Item]) -> None:
         """As `for_each`."""
-        queue = iter(blocks)  # taking the next item is atomic
-        helpers = min(len(self._threads), len(blocks) - 1)
+        queue = iter(blocks)  # taking the next item is atomic, and so is taking a ticket
+        tickets: list[None] = [None] * min(len(self._threads), len(blocks) - 1)
+        helpers = len(tickets)
         for _ in range(helpers):
             # The context carries np.errstate, among others, to the other threads.
-            self._jobs.put(partial(copy_context().run, _run, function, queue))
-        errors = [_error_of(partial(_run, function, queue)), *(_awaited(self._ends) for _ in range(helpers))]
+            self._jobs.put((tickets, partial(copy_context().run, _run, function, queue)))
+        errors = [_error_of(partial(_run, function, queue))]
+        while _take(tickets):  # of a thread that has not begun, as its core is busy with something else
+            helpers -= 1
+        errors += [_awaited(self._ends) for _ in range(helpers)]
         for error in errors:
             if error is not None:
                 raise error
@@ -105,8 +109,19 @@ class _Crew:
     def _work(self, share: set[int]) -> None:
         if share:
             os.sched_setaffinity(0, share)  # 0: the calling thread
-        while (job := self._jobs.get()) is not None:
-            self._ends.put(_error_of(job))
+        while (handed := self._jobs.get()) is not None:
+            tickets, job = handed
+            if _take(tickets):  # else the others were faster, and nobody waits for this one
+                self._ends.put(_error_of(job))
+
+
+def _take(tickets: list[None]) -> bool:
+    """Whether there was a ticket left; nobody else gets the same one."""
+    try:
+        tickets.pop()
+    except IndexError:
+        return False
+    return True
 
 
 def _awaited(queue: SimpleQueue[Item]) -> Item:
