@@ -5,6 +5,7 @@ can redirect a run.
 """
 
 import contextlib
+import gc
 import glob
 import logging
 import os
@@ -124,17 +125,20 @@ def _remove_leftovers(path: Path) -> None:
 @cache
 def mlflow() -> ModuleType:
     """MLflow, imported at first use: it takes seconds, and must find its settings when it comes."""
-    from sqlalchemy import Engine, event  # noqa: PLC0415  # as slow as a part of MLflow
-
     for key, value in SETTINGS.items():
         os.environ.setdefault(key, value)
     _bypass_proxies()
-    module = import_module("mlflow")
-    import_module("mlflow.entities")
-    _bound_answers(import_module("mlflow.utils.request_utils"))
-    # Nor a database: it would be tried again for minutes, with a page of warnings each time.
-    import_module("mlflow.store.db.utils").MAX_RETRY_COUNT = 1  # type: ignore[attr-defined]
-    event.listen(Engine, "before_cursor_execute", _wait_less, retval=True)
+    gc.disable()  # a fifth of the time would go into looking for garbage among what is imported
+    try:
+        module, sqlalchemy = import_module("mlflow"), import_module("sqlalchemy")
+        import_module("mlflow.entities")
+        _bound_answers(import_module("mlflow.utils.request_utils"))
+        # Nor a database: it would be tried again for minutes, with a page of warnings each time.
+        import_module("mlflow.store.db.utils").MAX_RETRY_COUNT = 1  # type: ignore[attr-defined]
+    finally:
+        gc.freeze()  # it stays; later searches need not go through it
+        gc.enable()
+    sqlalchemy.event.listen(sqlalchemy.Engine, "before_cursor_execute", _wait_less, retval=True)
     for name, level in (("mlflow", logging.WARNING), ("alembic", logging.WARNING), ("urllib3", logging.ERROR)):
         logging.getLogger(name).setLevel(level)
     logging.getLogger("mlflow.store.db").setLevel(logging.CRITICAL)  # it raises what it logs, with a traceback
