@@ -128,21 +128,28 @@ def mlflow() -> ModuleType:
     for key, value in SETTINGS.items():
         os.environ.setdefault(key, value)
     _bypass_proxies()
-    gc.disable()  # a fifth of the time would go into looking for garbage among what is imported
-    try:
+    with without_garbage():
         module, sqlalchemy = import_module("mlflow"), import_module("sqlalchemy")
         import_module("mlflow.entities")
         _bound_answers(import_module("mlflow.utils.request_utils"))
         # Nor a database: it would be tried again for minutes, with a page of warnings each time.
         import_module("mlflow.store.db.utils").MAX_RETRY_COUNT = 1  # type: ignore[attr-defined]
-    finally:
-        gc.freeze()  # it stays; later searches need not go through it
-        gc.enable()
     sqlalchemy.event.listen(sqlalchemy.Engine, "before_cursor_execute", _wait_less, retval=True)
     for name, level in (("mlflow", logging.WARNING), ("alembic", logging.WARNING), ("urllib3", logging.ERROR)):
         logging.getLogger(name).setLevel(level)
     logging.getLogger("mlflow.store.db").setLevel(logging.CRITICAL)  # it raises what it logs, with a traceback
     return module
+
+
+@contextlib.contextmanager
+def without_garbage() -> Iterator[None]:
+    """Import much: a fifth of the time would go into looking for garbage among what is to stay."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()  # later searches need not go through it
+        gc.enable()
 
 
 def _bypass_proxies() -> None:

@@ -12,12 +12,15 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from experiments.store.client import mlflow
+from experiments.store.client import mlflow, without_garbage
 from experiments.store.store import Store
 from experiments.tracking.outbox import all_folders
 from experiments.tracking.process import LONGEST, nothing_lost
-from experiments.tracking.publisher import Pass, Publisher
+
+if TYPE_CHECKING:
+    from experiments.tracking.publisher import Pass, Publisher
 
 _PAUSES = 0.5, 5.0  # seconds between two looks at the outbox, at least and at most
 _SHARE = 0.1  # of the time for looks: training needs the processor
@@ -29,6 +32,8 @@ def main() -> None:
     """Follow the outbox until standard input ends."""
     os.nice(10)  # training comes first; when it is over, nothing else wants the processor
     mlflow()
+    with without_garbage():
+        from experiments.tracking.publisher import Publisher  # noqa: PLC0415  # with matplotlib, a second
     _tell()
     if not (line := sys.stdin.readline()):  # there was nothing to train
         return
@@ -64,14 +69,14 @@ def _is_over(seconds: float) -> bool:
     return bool(select.select([sys.stdin], [], [], seconds)[0])
 
 
-def _wait_for_workers(publisher: Publisher) -> None:
+def _wait_for_workers(publisher: "Publisher") -> None:
     until = time.monotonic() + _GRACE
     while publisher.is_awaited() and time.monotonic() < until:
         publisher.publish()
         time.sleep(_PAUSES[0])
 
 
-def _say(done: Pass, said: set[str]) -> None:
+def _say(done: "Pass", said: set[str]) -> None:
     for line in done.lines():
         if line not in said:
             said.add(line)
