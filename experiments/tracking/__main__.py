@@ -61,7 +61,7 @@ def main() -> None:
     done.closed |= closed - done.shown
     _say(done, said)
     # What another command has left meanwhile is its own publisher's.
-    if left := publisher.left() if done.unreachable is not None else list(done.refused):
+    if left := publisher.left() if done.unreachable is not None else list(done.failed):
         _tell(nothing_lost(left))
 
 

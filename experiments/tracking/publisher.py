@@ -44,10 +44,15 @@ class Pass:
     unreachable: TrackerError | None = None
     closed: set[Path] = field(default_factory=set)
 
+    @property
+    def failed(self) -> dict[Path, TrackerError]:
+        """What was refused, but for folders that another publisher takes care of."""
+        return {folder: error for folder, error in self.refused.items() if not isinstance(error, BusyError)}
+
     def lines(self) -> list[str]:
         """What a person should know of it; of refused files the first reason, most likely that of all."""
-        files = [error for error in self.refused.values() if isinstance(error, ArtifactError)]
-        others = [error for error in self.refused.values() if not isinstance(error, ArtifactError | BusyError)]
+        files = [error for error in self.failed.values() if isinstance(error, ArtifactError)]
+        others = [error for error in self.failed.values() if not isinstance(error, ArtifactError)]
         said = [str(error) for error in (self.unreachable, *others, *files[:1]) if error is not None]
         said = list(dict.fromkeys(said))
         if len(said) > _LINES:
@@ -103,7 +108,7 @@ class Publisher:
             if folder not in done.refused:  # a picture may be what is missing
                 take_out(folder, partial(self.reconciler.is_published, folder))
         if done.unreachable is None:
-            is_busy = {folder for folder, error in done.refused.items() if isinstance(error, BusyError)}
+            is_busy = done.refused.keys() - done.failed.keys()
             after = {folder: _look(folder) for folder in ended}  # pictures and notes of our own
             self._looked_at |= {folder: look for folder, look in (looks | after).items() if folder not in is_busy}
         return done

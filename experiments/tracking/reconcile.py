@@ -166,7 +166,7 @@ class Reconciler:
         """Send rows from `first` on, new params, tags and status; what is confirmed does not hold in the meantime."""
         known = replace(known, epochs=max(known.epochs, len(view.rows)), state="")
         write_published(folder, target.key, known)
-        self.sent[folder] = len(view.rows) - first
+        self.sent[folder] = max(0, len(view.rows) - first)
         self._store.log(known.run_id, new, view.tags, view.metrics(first))
         if not is_running or view.status != "RUNNING":
             self._store.set_status(known.run_id, view.status, view.ended_ms)
