@@ -51,12 +51,12 @@ def _task(composed: DictConfig) -> None:
 
 def _run(config: Config) -> None:
     say_if_default_store(config)
-    # Only now what takes a second to import: --help and a refused configuration are answered at once.
+    # Only now what takes longer to import: --help and a refused configuration are answered at once.
     if config.dry_run:
         from experiments.sweeps.dry_run import print_plan, single  # noqa: PLC0415  # as below
 
         print_plan([single(config)])
     else:
-        from experiments.runs.report import run_and_report  # noqa: PLC0415  # MLflow's import takes seconds
+        from experiments.runs.report import run_and_report  # noqa: PLC0415  # half a second
 
         run_and_report(config)

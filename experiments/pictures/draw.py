@@ -34,8 +34,10 @@ def _draw_run(folder: RunFolder) -> None:
         draw_learning_curve(rows, title, folder.learning_curve)
     if _is_older(folder.augmentation, folder.augmentation_images):
         images = load_state(folder.augmentation_images, limit=_LARGEST)
-        scale = float(images.pop("scale"))
-        draw_augmentation(images, scale, f"run {folder.identity}, augmentation", folder.augmentation)
+        scale = images.pop("scale", None)
+        if scale is None or scale.size != 1:
+            raise ValueError(f"{folder.augmentation_images}: has no scale; the run's own command writes it anew")
+        draw_augmentation(images, float(scale), f"run {folder.identity}, augmentation", folder.augmentation)
 
 
 def _draw_sweep(folder: SweepFolder) -> None:

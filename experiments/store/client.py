@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 Client: TypeAlias = "MlflowClient"
 
-_ANSWER_SIZE = 64 << 20  # bytes; a thousand runs with all their params are ten millions
+_ANSWER_SIZE = 64 << 20  # bytes; a thousand runs with all their params are 10 MB
 _ANSWER_SECONDS = 60.0
 _PART = 1 << 16  # bytes
 _READ, _SHOWN = 10_000, 400  # characters of an error

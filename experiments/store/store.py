@@ -26,7 +26,6 @@ from experiments.untrusted import printable
 _PAGE = 1000  # what a search finds comes in answers of this size
 _PAGES = 1000  # more than a store has that is a store
 _CONNECTIONS = 8  # to a server that is asked for much
-_METRICS, _PARAMS = 1000, 100  # the most that a call takes
 DESCRIPTION = "mlflow.note.content"  # the tag that MLflow shows as a run's description, Markdown
 RUN_KEY = "run.key"  # the tag by which a run is found whose creation was never answered
 RERUN_OF = "rerun.of"  # the tag that a rerun has alone
@@ -101,7 +100,11 @@ class Store:
 
     def _found_file(self) -> object:
         path = sqlite_path(self.uri)
-        return (path.stat().st_dev, path.stat().st_ino) if path is not None and path.is_file() else None
+        try:
+            found = path.stat() if path is not None else None
+        except OSError:
+            return None
+        return found and (found.st_dev, found.st_ino)
 
     def experiments(self) -> dict[str, str]:
         """The id of each experiment, by name."""
@@ -173,12 +176,8 @@ class Store:
         metrics = [entities.Metric(*value) for value in values]
         texts = [entities.Param(key, text) for key, text in sorted(params.items())]
         marks = [entities.RunTag(key, text) for key, text in tags.items()]
-        calls = max(-(-len(metrics) // _METRICS), -(-len(texts) // _PARAMS), -(-len(marks) // _PARAMS))
-        with translated(self.uri):
-            for call in range(calls):
-                some = slice(call * _METRICS, (call + 1) * _METRICS), slice(call * _PARAMS, (call + 1) * _PARAMS)
-                # Not as MLFLOW_ENABLE_ASYNC_LOGGING may have it: what fails then looks like done.
-                self.client.log_batch(run_id, metrics[some[0]], texts[some[1]], marks[some[1]], synchronous=True)
+        with translated(self.uri):  # not as MLFLOW_ENABLE_ASYNC_LOGGING may have it: what fails then looks like done
+            self.client.log_batch(run_id, metrics, texts, marks, synchronous=True)
 
     def set_status(self, run_id: str, status: str, ended_ms: int | None) -> None:
         """Say that a run is RUNNING, or how and when it ended."""
@@ -241,7 +240,7 @@ def _paged(search: Callable[..., Any]) -> Iterator[Any]:
         token = page.token
         if not token:
             return
-    raise TrackerError("the store finds no end: its answers go on after a million, or come again")
+    raise TrackerError("the search does not end: more than a million results, or a repeated page")
 
 
 def _stored_run(run: Any) -> StoredRun:

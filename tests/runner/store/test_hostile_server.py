@@ -157,7 +157,7 @@ GARBAGE = (b"{", b"null", b"\xff", b"<html>", b"[" * 100_000, b"\x1b]0;owned\x07
         (partial(endless, part=b" ", pause=0.02), "or 0 s"),
         (partial(say, code=503, Retry_After=3600), "503"),
         (redirected("file:///etc/hostname"), "tracking.uri"),
-        (PAGE, "the store finds no end"),
+        (PAGE, "the search does not end"),
         *((partial(say, body=body), "tracking.uri") for body in GARBAGE),
         ({"experiments": [3]}, "tracking.uri"),
         ({"experiments": [{"creation_time": "x"}]}, "tracking.uri"),
@@ -184,7 +184,7 @@ def test_search_that_finds_no_end_is_an_error(server: HostileServer, monkeypatch
         say(request, b'{"runs": [], "next_page_token": "%d"}' % len(server.asked))
 
     server.answers[f"{API}/runs/search"] = next_page
-    with pytest.raises(TrackerError, match="the store finds no end"):
+    with pytest.raises(TrackerError, match="the search does not end"):
         list(Store(server.uri).search("", ["1"]))
     assert len(server.asked) == 5
 
