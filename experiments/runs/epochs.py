@@ -9,7 +9,6 @@ import logging
 from experiments.config.schema import Config
 from experiments.runs.folder import RunFolder
 from experiments.runs.history import History, Row, difference
-from experiments.tracking.outbox import exclusive
 from experiments.tracking.targets import replace_targets, shown_epochs
 
 _log = logging.getLogger(__name__)
@@ -34,10 +33,9 @@ class Epochs:
 
     def take_up(self, most: int) -> None:
         """Read what is written, of so many epochs at the most; what is damaged is forgotten."""
-        with exclusive(self._folder):
-            self.written = self._history.keep(most)
-            if shown_epochs(self._folder) > len(self.written):  # MLflow withdraws no value
-                replace_targets(self._folder)
+        self.written = self._history.keep(most)
+        if shown_epochs(self._folder) > len(self.written):  # MLflow withdraws no value
+            replace_targets(self._folder)
 
     def begin_after(self, epochs: int) -> None:
         """Go on after an epoch that is written."""
@@ -66,9 +64,8 @@ class Epochs:
         """Cut the history here, and show what follows as another run: no step of one may come twice."""
         said = "%s\nWas the run computed with something else before? From there on its history is written anew."
         _log.warning(said, why)
-        with exclusive(self._folder):
-            replace_targets(self._folder)
-            self.written = self._history.keep(len(self.rows))
+        self.written = self._history.keep(len(self.rows))  # first: what is cut must not be shown as the new run's
+        replace_targets(self._folder)
 
 
 def _needed(config: Config) -> frozenset[str]:

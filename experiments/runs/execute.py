@@ -8,7 +8,7 @@ from typing import Any
 
 from experiments.config.schema import Config
 from experiments.errors import UserError
-from experiments.files import named, remove_drafts
+from experiments.files import named
 from experiments.lock import held
 from experiments.runs.attempt import Attempt
 from experiments.runs.folder import RunFolder
@@ -94,10 +94,15 @@ def execute(
         named(folder.path),
         held(folder.lock, on_wait=lambda: _log.info("run %s: another process is at it, waiting", folder.identity)),
     ):
-        remove_drafts(folder.path)
+        outbox.remove_drafts(folder.path)
         summary = None if config.force else _summary(folder)
         was_finished = summary is not None
-        _have_shown(folder, _target(config, name or default_name(config), part), repeated=config.force)
+        _have_shown(
+            folder,
+            _target(config, name or default_name(config), part),
+            was_finished=was_finished,
+            repeated=config.force,
+        )
         with log_file(folder.log):
             attempt = Attempt(config, folder, in_sweep=part is not None)
             epochs_before = attempt.epochs()
@@ -127,14 +132,14 @@ def _target(config: Config, name: str, part: SweepPart | None) -> Target:
     return new_target(config.tracking.uri, config.tracking.experiment, name, *of_sweep)
 
 
-def _have_shown(folder: RunFolder, target: Target, *, repeated: bool) -> None:
+def _have_shown(folder: RunFolder, target: Target, *, was_finished: bool, repeated: bool) -> None:
     """Have the publisher show the run, and a repetition as another MLflow run: the first one stays as it is.
 
     Raises:
         UserError: it cannot be repeated while the store misses a part of it.
     """
     shown = shown_by(folder.path, *target.place)
-    if folder.finished.exists() and not repeated and shown is not None and shown.is_final:
+    if was_finished and shown is not None and shown.is_final:
         return
     is_to_be_shown = any(known.place == target.place for known in targets(folder.path))
     if repeated and folder.history.exists() and is_to_be_shown and not (shown and shown.is_final):

@@ -12,7 +12,7 @@ from experiments.comparison.terminal_table import print_comparison
 from experiments.config.schema import Config
 from experiments.config.validation import ConfigError
 from experiments.errors import UserError
-from experiments.files import named, remove_drafts
+from experiments.files import named
 from experiments.lock import held
 from experiments.runs.execute import SweepPart
 from experiments.runs.lines import same_command
@@ -66,7 +66,7 @@ def _at(folder: SweepFolder) -> Iterator[None]:
     """Hold a sweep's folder: two commands of the same sweep run one after the other."""
     waiting = "sweep %s: another process is at it, waiting"
     with named(folder.path), held(folder.lock, on_wait=lambda: _log.info(waiting, folder.sweep_id)):
-        remove_drafts(folder.path)
+        outbox.remove_drafts(folder.path)
         yield
 
 

@@ -1,7 +1,7 @@
 """The publisher process: follows the outbox while a command trains, makes a last pass when that ends, and is gone.
 
 It reads one JSON line (`uri`, `outputs_dir`) from its standard input, then waits for the end of it, however its parent
-ends. It writes JSON texts: lines for a person, or empty ones where something was merely done.
+ends. It writes JSON texts: lines for a person; an empty one is a sign of life.
 """
 
 import json
@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 from experiments.store.client import mlflow, without_garbage
 from experiments.store.store import Store
-from experiments.tracking.outbox import all_folders
 from experiments.tracking.process import LONGEST, nothing_lost
 
 if TYPE_CHECKING:
@@ -39,11 +38,8 @@ def main() -> None:
         return
     asked = json.loads(line)
     store, outputs_dir = Store(asked["uri"]), Path(asked["outputs_dir"])
-    is_new = store.is_missing()  # it was deleted, or has not been there yet
-    publisher = Publisher(store, outputs_dir, _tell, asks_all=is_new)
+    publisher = Publisher(store, outputs_dir, _tell)
     said, closed = set[str](), set[Path]()
-    if is_new:
-        publisher.publish(all_folders(outputs_dir))
     failures, pause = 0, _PAUSES[0]
     while not _is_over(_RETRIES[min(failures, len(_RETRIES)) - 1] if failures else pause):
         begun = time.monotonic()

@@ -4,15 +4,22 @@ So no command reads every run there is. A mark is made before a folder changes, 
 all of it.
 """
 
+import fcntl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from experiments import files
 from experiments.tracking.targets import TARGETS
 
 KINDS = ("sweeps", "runs", "reruns")  # a sweep first: its runs are shown as its children
+
+
+def is_sweep(folder: Path) -> bool:
+    """Whether a folder is a sweep's, not a run's."""
+    return folder.parent.name == "sweeps"
 
 
 def put(folder: Path) -> None:
@@ -30,7 +37,8 @@ def unpublished(outputs_dir: Path) -> Iterator[Path]:
             if folder.is_dir():
                 yield folder
             else:  # removed by hand
-                mark.unlink(missing_ok=True)
+                with suppress(OSError):  # it is not ours to change
+                    mark.unlink(missing_ok=True)
 
 
 def all_folders(outputs_dir: Path) -> Iterator[Path]:
@@ -42,9 +50,12 @@ def all_folders(outputs_dir: Path) -> Iterator[Path]:
 def is_held(folder: Path) -> bool:
     """Whether a process runs the folder's run; the operating system frees the lock however that process ends."""
     try:
-        with FileLock(folder / "lock", blocking=False):
+        with (folder / "lock").open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: two who look do not meet
             return False
-    except (Timeout, OSError):  # an error: the folder is not ours to look at
+    except FileNotFoundError:
+        return False
+    except OSError:  # locked, or not ours to look at
         return True
 
 
@@ -59,9 +70,15 @@ def exclusive(folder: Path, timeout: float = -1) -> Iterator[None]:
         yield
 
 
+def remove_drafts(folder: Path) -> None:
+    """Remove what processes that were killed had not finished writing, unless a publisher is writing there."""
+    with suppress(Timeout), exclusive(folder, 0):
+        files.remove_drafts(folder)
+
+
 def take_out(folder: Path, is_confirmed: Callable[[], bool]) -> None:
-    """Remove the mark if the stores have confirmed all, asked while no process can change the folder."""
-    with suppress(Timeout, OSError), FileLock(folder / "lock", blocking=False):
+    """Remove the mark if the stores have confirmed all, asked while nobody can change the folder or what they show."""
+    with suppress(Timeout, OSError), exclusive(folder, 0), FileLock(folder / "lock", blocking=False):
         if is_confirmed():
             _mark(folder).unlink(missing_ok=True)
 

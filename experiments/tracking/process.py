@@ -15,8 +15,8 @@ from typing import IO
 
 from experiments.store.uri import absolute_uri, is_server, public
 from experiments.tracking import early
-from experiments.tracking.outbox import is_held, unpublished
-from experiments.tracking.targets import published, targets
+from experiments.tracking.outbox import is_held, is_sweep, unpublished
+from experiments.tracking.targets import is_shown_at, published, targets
 
 _log = logging.getLogger(__name__)
 
@@ -26,17 +26,20 @@ LONGEST = 60.0  # seconds in all to wait for it when nothing else is left to do
 
 def nothing_lost(left: Iterable[Path]) -> str:
     """What a command says at its end where a store does not show all of these folders."""
-    is_shown = [_is_shown(folder) for folder in left if folder.parent.name != "sweeps"]
+    is_shown = [_is_shown(folder) for folder in left if not is_sweep(folder)]
     runs, files = is_shown.count(False), is_shown.count(True)
     missing = [f"{runs} {'run is' if runs == 1 else 'runs are'} not complete there yet"] if runs else []
     missing += [f"files of {files} {'run' if files == 1 else 'runs'} are not there yet"] if files else []
     said = ", ".join(missing) or "the sweep is not complete there yet"
-    return f"Nothing is lost: {said}; the next command that tracks there goes on, or python -m experiments.sync."
+    return f"Nothing is lost: {said}; the next command with this tracking.uri goes on, or python -m experiments.sync."
 
 
 def _is_shown(folder: Path) -> bool:
     """Whether all but files is there."""
-    notes, current = published(folder), [target.key for target in targets(folder) if target.current]
+    try:
+        notes, current = published(folder), [target.key for target in targets(folder) if target.current]
+    except OSError:  # it cannot be read
+        return False
     return all(key in notes and notes[key].is_final for key in current)
 
 
@@ -67,7 +70,11 @@ class PublisherProcess:
         self._heard, self._is_ready = time.monotonic(), False
         self._process = early.take()
         self._reader = threading.Thread(target=self._listen, args=(self._process,), daemon=True)
-        self._reader.start()
+        try:
+            self._reader.start()
+        except RuntimeError as error:  # too many threads
+            self._process.kill()
+            raise OSError(str(error)) from error
         self._send(json.dumps({"uri": self._uri, "outputs_dir": str(self._outputs_dir.absolute())}))
 
     def finish(self) -> None:
@@ -92,7 +99,7 @@ class PublisherProcess:
         code = self._process.poll()
         self._end()
         if code != 0 and (left := self._left()):
-            why = "is too slow to be waited for" if code is None else f"the publisher failed with exit code {code}"
+            why = f"the publisher failed with exit code {code}" if code and code > 0 else "it did not finish in time"
             _log.warning("tracking.uri=%s: %s\n%s", public(self._uri), why, nothing_lost(left))
 
     def _left(self) -> list[Path]:
@@ -132,5 +139,4 @@ class PublisherProcess:
 
 def _left(uri: str, outputs_dir: Path) -> list[Path]:
     """The folders that no process is at, and that a publisher could do something for."""
-    marked = unpublished(outputs_dir)
-    return [folder for folder in marked if any(target.is_at(uri) for target in targets(folder)) and not is_held(folder)]
+    return [folder for folder in unpublished(outputs_dir) if is_shown_at(folder, uri) and not is_held(folder)]

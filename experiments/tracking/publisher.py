@@ -6,23 +6,26 @@ Stopped at any moment it costs nothing: the next pass, in whichever process, goe
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+
+from filelock import Timeout
 
 from experiments.errors import UserError
 from experiments.pictures.draw import draw
 from experiments.store.client import ArtifactError, StoreRefusesError, TrackerError
 from experiments.store.store import Store
 from experiments.store.uri import is_server
-from experiments.tracking.outbox import all_folders, is_held, take_out, unpublished
+from experiments.tracking.outbox import all_folders, exclusive, is_held, is_sweep, put, take_out, unpublished
 from experiments.tracking.reconcile import BusyError, Reconciler
-from experiments.tracking.targets import TARGETS, targets
+from experiments.tracking.targets import TARGETS, is_shown_at, published, targets, write_published
 
 _log = logging.getLogger(__name__)
 
 _LINES = 3  # of what was refused: the others have the same reason
+_PATIENCE = 10.0  # seconds to wait for another publisher of a folder
 _CONNECTIONS = 3  # to a server at a time; others ask it too
 _WATCHED = (TARGETS, "status.json", "config.yaml", "history.jsonl", "finished.json", "rerun.json", "train.log",
             "sweep.json")  # fmt: skip
@@ -36,7 +39,7 @@ class Pass:
         shown: folders whose state the store shows now.
         refused: why the others are not shown, or not with all their files.
         unreachable: why the store could not be asked at all.
-        closed: runs that were RUNNING though their process was gone.
+        closed: runs that ended without saying so: their process is gone.
     """
 
     shown: set[Path] = field(default_factory=set)
@@ -58,8 +61,8 @@ class Pass:
         if len(said) > _LINES:
             said[_LINES:] = [f"and {len(said) - _LINES} more like these"]
         if self.closed:
-            are = "1 run was" if len(self.closed) == 1 else f"{len(self.closed)} runs were"
-            said.append(f"{are} RUNNING in MLflow without a process; now KILLED, and the same command goes on")
+            runs = "1 run" if len(self.closed) == 1 else f"{len(self.closed)} runs"
+            said.append(f"{runs} ended without closing, now KILLED in MLflow; the same command resumes")
         return said
 
 
@@ -87,21 +90,20 @@ class Publisher:
             folders: which.
             again: also those that were refused before and have not changed, or that another process is publishing.
         """
-        if self._store.is_replaced():  # what it had must be shown anew
-            self._store.close()
-            self.reconciler = Reconciler(self._store, self._outputs_dir, asks_all=True)
-            folders, again = all_folders(self._outputs_dir), True
+        if self._store.is_missing() or self._store.is_replaced():
+            self._begin_anew()
         if again:
             self._looked_at.clear()
         found = unpublished(self._outputs_dir) if folders is None else folders
         looks = {folder: _look(folder) for folder in found}
         done = Pass()
         changed = [folder for folder in looks if looks[folder] != self._looked_at.get(folder) and self._is_mine(folder)]
-        for kind in (_is_run, _is_sweep):  # sweeps last: they link to their runs
-            self._for_each(partial(self._publish_state, done, again), filter(kind, changed))
+        for kind in (False, True):  # sweeps last: they link to their runs
+            of_kind = [folder for folder in changed if is_sweep(folder) is kind]
+            self._for_each(partial(self._publish_state, done, again), of_kind)
         ended = [folder for folder in changed if folder in done.shown and not is_held(folder)]
         for folder in ended:
-            with self._noted(done, folder):
+            with self._noted(done, folder), self.reconciler.alone(folder, wait=True):
                 draw(folder)
         self._for_each(partial(self._publish_files, done), ended)
         for folder in ended:
@@ -122,15 +124,24 @@ class Publisher:
         return any(self._is_mine(folder) and is_held(folder) for folder in unpublished(self._outputs_dir))
 
     def _is_mine(self, folder: Path) -> bool:
-        try:
-            return any(target.is_at(self._store.uri) for target in targets(folder))
-        except OSError:  # it cannot be read; publishing says why
-            return True
+        return is_shown_at(folder, self._store.uri)
+
+    def _begin_anew(self) -> None:
+        """Mark every folder, as the database is new or was lost; before there is one, so that a kill loses no mark."""
+        self._store.close()
+        self.reconciler.forget()
+        self._looked_at.clear()
+        for folder in all_folders(self._outputs_dir):
+            with suppress(OSError, Timeout), exclusive(folder, _PATIENCE):  # else the folder is refused, and said to be
+                for target in targets(folder):
+                    if target.is_at(self._store.uri) and (shown := published(folder).get(target.key)):
+                        write_published(folder, target.key, replace(shown, state="", files={}))
+                put(folder)
 
     def _publish_state(self, done: Pass, wait: bool, folder: Path) -> None:
         if done.unreachable is None:
             with self._noted(done, folder):
-                if self.reconciler.publish(folder, wait=wait and not is_held(folder)) and _is_run(folder):
+                if self.reconciler.publish(folder, wait=wait and not is_held(folder)) and not is_sweep(folder):
                     done.closed.add(folder)
                 done.shown.add(folder)
 
@@ -174,14 +185,6 @@ def report(done: Pass) -> None:
     """Say what a person should know of a pass."""
     for line in done.lines():
         _log.warning("%s", line)
-
-
-def _is_sweep(folder: Path) -> bool:
-    return folder.parent.name == "sweeps"
-
-
-def _is_run(folder: Path) -> bool:
-    return not _is_sweep(folder)
 
 
 def _look(folder: Path) -> tuple[object, ...]:

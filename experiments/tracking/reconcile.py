@@ -17,7 +17,7 @@ from experiments.errors import UserError
 from experiments.store.artifacts import write_artifact
 from experiments.store.client import ArtifactError, StoreRefusesError, TrackerError
 from experiments.store.store import RUN_KEY, Store, StoredRun
-from experiments.tracking.outbox import exclusive, is_held
+from experiments.tracking.outbox import exclusive, is_held, is_sweep
 from experiments.tracking.run_view import RunView, files, params, parent_target, run_view
 from experiments.tracking.targets import Published, Target, published, targets, write_published
 
@@ -49,6 +49,12 @@ class Reconciler:
         self._artifacts: dict[str, str] = {}  # where files go, by run id
         self._parents = Lock()
 
+    def forget(self) -> None:
+        """Take nothing for granted: the store is another one now."""
+        self._experiments.clear()
+        self._artifacts.clear()
+        self._asked.clear()
+
     def publish(self, folder: Path, *, wait: bool = True, asks: bool = False) -> bool:
         """Make the store show all of a folder but its files.
 
@@ -64,7 +70,7 @@ class Reconciler:
             BusyError: another process is publishing it.
             TrackerError: the store cannot be reached or refuses.
         """
-        with self._alone(folder, wait=wait):
+        with self.alone(folder, wait=wait):
             return any([self._publish(folder, target, asks=asks) for target in self._targets(folder)])
 
     def publish_files(self, folder: Path) -> None:
@@ -74,26 +80,28 @@ class Reconciler:
             ArtifactError: some could not be stored; all others are.
         """
         failures: list[ArtifactError] = []
-        with self._alone(folder, wait=True):
-            for target in (target for target in self._targets(folder) if target.current):
-                for path in _missing(folder, target):
-                    shown, changed_ns = published(folder)[target.key], path.stat().st_mtime_ns
-                    if shown.run_id not in self._artifacts:
-                        self._artifacts[shown.run_id] = self._store.artifacts(shown.run_id)
-                    try:
-                        write_artifact(self._store.uri, self._artifacts[shown.run_id], path)
-                    except ArtifactError as error:
-                        said = f"{folder.parent.name[:-1]} {folder.name}, {path.name}: {error}"
-                        failures.append(ArtifactError(said))
-                    else:
-                        self.sent.setdefault(folder, 0)
-                        noted = replace(shown, files={**shown.files, path.name: changed_ns})
-                        write_published(folder, target.key, noted)
+        for target in (target for target in self._targets(folder) if target.current):
+            for path in _missing(folder, target):
+                try:
+                    with self.alone(folder, wait=True):  # for each anew: a new attempt may be waiting
+                        self._publish_file(folder, target, path)
+                except ArtifactError as error:
+                    failures.append(ArtifactError(f"{folder.parent.name[:-1]} {folder.name}, {path.name}: {error}"))
         if failures:
             raise failures[0]
 
+    def _publish_file(self, folder: Path, target: Target, path: Path) -> None:
+        shown, changed_ns = published(folder).get(target.key), path.stat().st_mtime_ns
+        if shown is None or not shown.is_final:  # it is another attempt's by now
+            return
+        if shown.run_id not in self._artifacts:
+            self._artifacts[shown.run_id] = self._store.artifacts(shown.run_id)
+        write_artifact(self._store.uri, self._artifacts[shown.run_id], path)
+        self.sent.setdefault(folder, 0)
+        write_published(folder, target.key, replace(shown, files={**shown.files, path.name: changed_ns}))
+
     @contextmanager
-    def _alone(self, folder: Path, *, wait: bool) -> Iterator[None]:
+    def alone(self, folder: Path, *, wait: bool) -> Iterator[None]:
         """Keep other publishers from a folder; name it where a file of it cannot be read or written."""
         try:
             with exclusive(folder, _PATIENCE if wait else 0):
@@ -122,10 +130,10 @@ class Reconciler:
         asks = (asks or self._asks_all) and target.key not in self._asked
         if view.status == "RUNNING" and not _is_ready(folder):
             return False
-        if asks or known is None or not known.state:
-            return self._publish_observed(folder, target, view, known)
-        if known.state in (view.state, _DELETED) or (known.is_final and not target.current):
+        if known is not None and not asks and (known.state in (view.state, _DELETED) or _is_over(target, known)):
             return False
+        if asks or known is None or not known.state or not known.epochs:  # without epochs, params may be missing too
+            return self._publish_observed(folder, target, view, known)
         try:
             self._show(folder, target, view, known, known.epochs, {}, is_running=not known.is_final)
         except StoreRefusesError:
@@ -138,7 +146,7 @@ class Reconciler:
         self._asked.add(target.key)
         was_shown = known is not None and known.state == view.state
         if run is not None and (known is None or known.run_id != run.run_id):
-            known = Published(run.run_id, run.experiment_id)
+            known = Published(run.run_id, run.experiment_id, doubtful=target.key in self._unanswered)
         if known is None:  # of one that was replaced there is nothing to close
             return False
         if run is None or run.deleted:
@@ -170,9 +178,9 @@ class Reconciler:
         self._store.log(known.run_id, new, view.tags, view.metrics(first))
         if not is_running or view.status != "RUNNING":
             self._store.set_status(known.run_id, view.status, view.ended_ms)
-        if target.key in self._unanswered and view.status != "RUNNING":
-            self._observe(folder, target, view, known)  # it may have been created after all
-            self._unanswered.discard(target.key)
+        if known.doubtful and view.status != "RUNNING":
+            self._observe(folder, target, view, known)  # the other one is deleted
+            known = replace(known, doubtful=False)
         write_published(folder, target.key, replace(known, state=view.state))
 
     def _observe(self, folder: Path, target: Target, view: RunView, known: Published | None) -> StoredRun | None:
@@ -199,9 +207,10 @@ class Reconciler:
         experiment = self._experiment(target.experiment)
         if self._asks_all:
             if experiment not in self._all:
-                by_key = self._all.setdefault(experiment, defaultdict(list))
+                by_key = defaultdict(list)
                 for run in self._store.find(experiment):
-                    by_key[run.tags[RUN_KEY]].append(run)
+                    by_key[run.tags.get(RUN_KEY, "")].append(run)
+                self._all[experiment] = by_key
             if known := self._all[experiment].pop(target.key, None):
                 return known
         return self._store.find(experiment, target.key)
@@ -227,7 +236,12 @@ class Reconciler:
 
 def _is_ready(folder: Path) -> bool:
     """Whether a run that is just starting has written what MLflow takes but once: its configuration."""
-    return folder.parent.name == "sweeps" or (folder / "config.yaml").exists()
+    return is_sweep(folder) or (folder / "config.yaml").exists()
+
+
+def _is_over(target: Target, known: Published) -> bool:
+    """Whether nothing is left to do for a run that another has replaced."""
+    return known.is_final and not target.current
 
 
 def _is_shown(folder: Path, target: Target) -> bool:

@@ -19,8 +19,9 @@ from experiments.runs.history import History, Row, best
 from experiments.runs.status import read_status
 from experiments.store.store import DESCRIPTION, RERUN_OF, RUN_KEY, SWEEP_SIZE, Value
 from experiments.sweeps.folder import SweepFolder
+from experiments.tracking.outbox import is_sweep
 from experiments.tracking.targets import TARGETS, Target, targets
-from experiments.untrusted import RefusedError, yaml_file
+from experiments.untrusted import yaml_file
 
 RunStatus = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 
@@ -76,7 +77,7 @@ def run_view(folder: Path, target: Target, *, held: bool) -> RunView:
     """
     if not target.current:  # another has its place: of this one all that matters is that it is over
         return RunView("KILLED", 0, None, {"outcome": "interrupted"})
-    if folder.parent.name == "sweeps":
+    if is_sweep(folder):
         return _sweep_view(SweepFolder(folder.parent.parent, folder.name), target, held=held)
     return _run_view(RunFolder.at(folder), target, held=held)
 
@@ -143,7 +144,7 @@ def _tags(folder: RunFolder, target: Target) -> dict[str, str]:
 def _description(folder: SweepFolder) -> dict[str, str]:
     try:
         return {DESCRIPTION: description(compare(folder))}
-    except (UserError, RefusedError):  # the plan is missing or damaged: there is nothing to say of it
+    except UserError:  # the plan is missing or damaged: there is nothing to say of it
         return {}
 
 
@@ -157,8 +158,7 @@ def params(folder: Path) -> dict[str, str]:
 
 def files(folder: Path) -> list[Path]:
     """What is uploaded of a folder that has ended; a link leads to files that are none of the run's."""
-    is_sweep = folder.parent.name == "sweeps"
-    shown = SweepFolder(folder.parent.parent, folder.name).shown if is_sweep else RunFolder.at(folder).shown
+    shown = SweepFolder(folder.parent.parent, folder.name).shown if is_sweep(folder) else RunFolder.at(folder).shown
     return [path for path in shown if path.is_file() and not path.is_symlink()]
 
 

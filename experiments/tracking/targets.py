@@ -30,7 +30,7 @@ class Target:
         name: in MLflow's list.
         key: of this attempt in this store, experiment and sweep.
         overrides: what sets it apart in the sweep.
-        current: whether it shows what the folder has now; one that was replaced must not stay RUNNING, no more.
+        current: whether it shows what the folder has now; a replaced one is only closed.
     """
 
     uri: str
@@ -53,7 +53,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Published:
-    """What a store has confirmed to show. Lost, it costs requests and nothing else.
+    """What a store has confirmed to show. Without it, the store is asked.
 
     Args:
         run_id: of the MLflow run.
@@ -61,6 +61,7 @@ class Published:
         epochs: how many rows it may show; noted before they are sent, for MLflow withdraws none.
         state: status and digest of all that it shows besides files; "" while that is uncertain.
         files: those it has, by name, with the time of their last change in ns.
+        doubtful: whether another run may have been created too, late.
     """
 
     run_id: str
@@ -68,6 +69,7 @@ class Published:
     epochs: int = 0
     state: str = ""
     files: dict[str, int] = field(default_factory=dict)
+    doubtful: bool = False
 
     @property
     def is_final(self) -> bool:
@@ -84,6 +86,14 @@ def targets(folder: Path) -> list[Target]:
     """All targets of a folder, oldest first; damaged ones do not count."""
     listed = (read_json(folder / TARGETS) or {}).get("targets")
     return [target for content in listed if (target := _target(content, folder))] if isinstance(listed, list) else []
+
+
+def is_shown_at(folder: Path, uri: str) -> bool:
+    """Whether a folder is to be shown in this store; one that cannot be read may be."""
+    try:
+        return any(target.is_at(uri) for target in targets(folder))
+    except OSError:
+        return True
 
 
 def add_target(folder: Path, target: Target) -> None:

@@ -104,7 +104,7 @@ def test_killed_run_is_closed_by_its_publisher_and_gone_on_with_by_train(
 
     trained = finish("train", *words(outputs, []), cwd=elsewhere)
     assert trained.returncode == 0, trained.stderr
-    assert "without a process" not in trained.stderr
+    assert "without closing" not in trained.stderr
     finished = only_run(outputs)
     assert finished.info.run_id == closed.info.run_id
     assert (finished.info.status, finished.data.tags["outcome"]) == ("FINISHED", "completed")

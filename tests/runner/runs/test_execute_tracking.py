@@ -113,6 +113,17 @@ def test_finished_run_that_mlflow_does_not_show_is_published(outputs: Path) -> N
     assert list(unpublished(outputs)) == [folder_of(config).path]
 
 
+def test_finished_run_whose_marker_is_damaged_is_published_again(outputs: Path) -> None:
+    config = small_config(outputs)
+    execute(config)
+    (mark,) = (outputs / "outbox").iterdir()
+    mark.unlink()
+    shown_completely(config)
+    folder_of(config).finished.write_text("{")
+    execute(config)
+    assert list(unpublished(outputs)) == [folder_of(config).path]
+
+
 def test_force_shows_another_run(outputs: Path, stop_after: Stop) -> None:
     config = small_config(outputs)
     interrupted(config, stop_after, 1)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from enum import Enum
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,8 @@ class Fault(Enum):
 class FaultyClient:
     """MLflow's client; notes the names of all calls."""
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self) -> None:
+        self.client: Client | None = None
         self._faults: dict[str, Fault] = {}  # by the call's name
         self._late: list[Callable[[], Any]] = []
         self.calls: list[str] = []
@@ -45,7 +46,7 @@ class FaultyClient:
             self._late.pop()()
 
     def __getattr__(self, name: str) -> Any:
-        method = getattr(self._client, name)
+        method = getattr(self.client, name)
         return (lambda *words, **more: self._call(name, lambda: method(*words, **more))) if callable(method) else method
 
     def _call(self, name: str, call: Callable[[], Any]) -> Any:
@@ -71,9 +72,18 @@ class FaultyClient:
         raise exceptions.MlflowException("out of order", error_code=code)
 
 
-def faulty_publisher(uri: str, outputs: Path, *, asks_all: bool = False) -> tuple[Publisher, FaultyClient]:
+def faulty_publisher(uri: str, outputs: Path) -> tuple[Publisher, FaultyClient]:
     """A publisher as in a process of its own, and what it talks to the store with."""
-    store = Store(uri)
-    client = FaultyClient(store.client)
-    store.client = client  # type: ignore[assignment]  # the same calls
-    return Publisher(store, outputs, asks_all=asks_all), client
+    faults = FaultyClient()
+    return Publisher(_FaultyStore(uri, faults), outputs), faults
+
+
+class _FaultyStore(Store):
+    def __init__(self, uri: str, faults: FaultyClient) -> None:
+        super().__init__(uri)
+        self._faults = faults
+
+    @cached_property
+    def client(self) -> Client:
+        self._faults.client = super().client
+        return self._faults  # type: ignore[return-value]  # the same calls

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 
 from experiments.runs.history import History
 from experiments.runs.status import read_status
-from experiments.store.client import mlflow
+from experiments.store.client import Client, mlflow
 from experiments.tracking.outbox import all_folders, unpublished
 from experiments.tracking.publisher import Publisher
 from experiments.tracking.targets import Target, shown_by, targets
@@ -36,19 +37,19 @@ class Machine(RuleBasedStateMachine):
     It remembers what each came to, and whom a person has deleted.
     """
 
-    def __init__(self, ready: Path, root: Path) -> None:
+    def __init__(self, root: Path) -> None:
         super().__init__()
-        self.ready, self.root, self.place = ready, root, 0
+        self.root, self.place = root, 0
         for outputs in (root / "0", root / "1"):
             shutil.rmtree(outputs, ignore_errors=True)
         self.outputs.mkdir()
         self.alive: dict[str, RunProcess | SweepProcess] = {}
         self.outcomes: dict[str, str] = {}  # by name of the folder
         self.deleted: set[str] = set()  # keys
-        self.is_store_lost, self.version = False, 0
+        self.version = 0
         self.at_work: tuple[Publisher, FaultyClient]
         self.at_rest: tuple[Publisher, FaultyClient]
-        self._new_database()
+        self._start_publishers()
         self.start(0, 0, 0, False)
         self.epoch(0, False, 2)
 
@@ -143,7 +144,7 @@ class Machine(RuleBasedStateMachine):
                     self.client.delete_run(run.info.run_id)
                     self.deleted.add(key)
         elif what == "delete the database":
-            self._new_database()
+            self._delete_database()
         elif what == "move" and not self.alive:
             self._close_store()
             before, self.place = self.outputs, 1 - self.place
@@ -156,13 +157,11 @@ class Machine(RuleBasedStateMachine):
         else:
             self._restart_publisher()
 
-    def _new_database(self) -> None:
+    def _delete_database(self) -> None:
         self._close_store()
         for path in self.outputs.glob("mlflow.db*"):
             path.unlink()
-        shutil.copyfile(self.ready, self.outputs / "mlflow.db")
-        self._start_publishers()
-        self.deleted, self.is_store_lost = set(), True
+        self.deleted = set()
 
     def _close_store(self) -> None:
         if (self.outputs / "mlflow.db").exists():
@@ -172,10 +171,9 @@ class Machine(RuleBasedStateMachine):
         self._close_store()
         self.at_rest = faulty_publisher(self.uri, self.outputs)
         self._restart_publisher()
-        self.client = mlflow().MlflowClient(self.uri)
 
-    def _restart_publisher(self, *, asks_all: bool = False) -> None:
-        self.at_work = faulty_publisher(self.uri, self.outputs, asks_all=asks_all)
+    def _restart_publisher(self) -> None:
+        self.at_work = faulty_publisher(self.uri, self.outputs)
 
     @rule(call=st.sampled_from(CALLS), fault=st.sampled_from([None, *Fault]))
     def publish(self, call: str, fault: Fault | None) -> None:
@@ -194,11 +192,8 @@ class Machine(RuleBasedStateMachine):
         """Without a fault MLflow shows all that the folders say, each thing once."""
         for _, client in (self.at_work, self.at_rest):
             client.settle()
-        if self.is_store_lost:  # as `sync` does, and a command that finds no database
-            self._restart_publisher(asks_all=True)
-        done = self.at_work[0].publish(all_folders(self.outputs) if self.is_store_lost else None, again=True)
+        done = self.at_work[0].publish(again=True)
         assert (done.unreachable, done.refused) == (None, {})
-        self.is_store_lost = False
         assert {folder.name for folder in unpublished(self.outputs)} == self.alive.keys()
         current = {t.key: (folder, t) for folder in all_folders(self.outputs) for t in targets(folder) if t.current}
         shown = self._shown()
@@ -238,7 +233,14 @@ class Machine(RuleBasedStateMachine):
             found = [run for run in self._shown("ALL") if run.data.tags["run.key"] == parent.key]
             assert tags["mlflow.parentRunId"] in [run.info.run_id for run in found]
 
+    @property
+    def client(self) -> Client:
+        client: Client = mlflow().MlflowClient(self.uri)
+        return client
+
     def _shown(self, view: str = "ACTIVE_ONLY") -> list[Any]:
+        if not (self.outputs / "mlflow.db").exists():
+            return []
         experiment = self.client.get_experiment_by_name("cnn")
         which = getattr(mlflow().entities.ViewType, view)
         return list(self.client.search_runs([experiment.experiment_id], "", which)) if experiment is not None else []
@@ -256,7 +258,10 @@ class Machine(RuleBasedStateMachine):
     ("examples", "steps"), [(28, 18), pytest.param(500, 30, marks=pytest.mark.long)], ids=["quickly", "at length"]
 )
 @pytest.mark.usefixtures("no_pictures")
-def test_store_converges_whatever_happens(examples: int, steps: int, ready: Path, tmp_path: Path) -> None:
+def test_store_converges_whatever_happens(
+    examples: int, steps: int, ready: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("experiments.store.client._create_database", partial(shutil.copyfile, ready))  # seconds each
     kept = settings(
         max_examples=examples,
         stateful_step_count=steps,
@@ -265,4 +270,4 @@ def test_store_converges_whatever_happens(examples: int, steps: int, ready: Path
         database=None,
         suppress_health_check=list(HealthCheck),
     )
-    run_state_machine_as_test(lambda: Machine(ready, tmp_path), settings=kept)  # type: ignore[arg-type]  # a class or so
+    run_state_machine_as_test(lambda: Machine(tmp_path), settings=kept)  # type: ignore[arg-type]  # a class or so

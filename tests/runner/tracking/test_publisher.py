@@ -1,5 +1,6 @@
 """What a publisher shows of folders, and what it leaves in the outbox, against MLflow over SQLite."""
 
+import fcntl
 import json
 import shutil
 from pathlib import Path
@@ -10,7 +11,7 @@ from filelock import FileLock
 from experiments.pictures.draw import draw
 from experiments.store.client import Client
 from experiments.store.store import Store
-from experiments.tracking.outbox import all_folders, exclusive, put, take_out, unpublished
+from experiments.tracking.outbox import all_folders, exclusive, is_held, put, take_out, unpublished
 from experiments.tracking.publisher import Publisher
 from experiments.tracking.targets import TARGETS, new_target, published, shown_by, targets
 from tests.runner.tracking.faults import Fault, faulty_publisher
@@ -70,7 +71,7 @@ def test_run_that_is_created_late_is_deleted(store_uri: str, outputs: Path, clie
 def test_killed_runs_are_closed_and_said_to_be_once(store_uri: str, outputs: Path, client: Client) -> None:
     for name in OTHERS:
         run(outputs, store_uri, name=name).kill()
-    said = "2 runs were RUNNING in MLflow without a process; now KILLED, and the same command goes on"
+    said = "2 runs ended without closing, now KILLED in MLflow; the same command resumes"
     assert Publisher(Store(store_uri), outputs).publish().lines() == [said]
     assert Publisher(Store(store_uri), outputs).publish(all_folders(outputs)).lines() == []
     assert statuses(client) == ["KILLED", "KILLED"]
@@ -184,6 +185,22 @@ def test_folder_that_another_publisher_is_at_waits_and_is_none_that_fails(
     assert list(unpublished(outputs)) == []
 
 
+def test_run_that_died_before_its_configuration_was_there_gets_its_params_later(
+    store_uri: str, outputs: Path, client: Client
+) -> None:
+    publisher, first = Publisher(Store(store_uri), outputs), RunProcess(outputs, IDENTITY, store_uri)
+    first.show()
+    first.kill()
+    publisher.publish()
+    assert statuses(client) == ["KILLED"]
+    second = run(outputs, store_uri)
+    publisher.publish()
+    second.finish()
+    publisher.publish()
+    (shown,) = client.search_runs(["1"])
+    assert (shown.info.status, shown.data.params) == ("FINISHED", {"seed": "0", "optimizer.lr": "0.1"})
+
+
 # Targets and outbox
 
 
@@ -225,6 +242,17 @@ def test_target_in_the_outputs_folder_moves_with_it(store_uri: str, outputs: Pat
     (target,) = targets(moved / "runs" / IDENTITY)
     assert (target.uri, target.key) == (f"sqlite:///{moved}/mlflow.db", process.target.key)
     assert shown_by(moved / "runs" / IDENTITY, *target.place) is not None
+
+
+def test_two_who_look_at_a_folder_do_not_take_each_other_for_a_process(outputs: Path) -> None:
+    folder = outputs / "runs" / IDENTITY
+    folder.mkdir(parents=True)
+    assert not is_held(folder)
+    with FileLock(folder / "lock"):
+        assert is_held(folder)
+    with (folder / "lock").open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_SH)
+        assert not is_held(folder)
 
 
 def test_mark_stays_while_a_process_is_at_the_folder(outputs: Path) -> None:
