@@ -6,7 +6,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-_GLANCE = 0.5  # seconds in which a process that only looks whether somebody holds it has let go again
+GLANCE = 0.5  # seconds in which a process that only looks whether somebody holds it has let go again
 
 
 @contextmanager
@@ -15,7 +15,7 @@ def held(path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path)
     try:
-        lock.acquire(timeout=_GLANCE)
+        lock.acquire(timeout=GLANCE)
     except Timeout:
         on_wait()
         lock.acquire()

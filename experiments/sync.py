@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 from experiments.command_line import carried_out, own_store, parser, refuse_missing, say_which_store
 from experiments.comparison.wording import counted
 from experiments.errors import UserError
+from experiments.lock import GLANCE
 from experiments.store.store import Store
 from experiments.store.uri import absolute_uri, public
 from experiments.terminal import stdout
@@ -70,7 +71,7 @@ def _stores(outputs_dir: Path) -> list[str]:
 def _show_here_too(outputs_dir: Path, uri: str) -> None:
     """Have a store show what others show, of folders that no process is at."""
     for folder in all_folders(outputs_dir):
-        with suppress(Timeout), FileLock(folder / "lock", blocking=False):
+        with suppress(Timeout), FileLock(folder / "lock", timeout=GLANCE):
             for known in targets(folder):
                 if known.current and not known.is_at(uri):
                     put(folder)

@@ -12,6 +12,7 @@ from experiments.config.schema import Config, DataConfig
 from experiments.data.sources import FASHION_MNIST, MNIST
 from experiments.errors import UserError
 from experiments.files import read_json, write_json
+from experiments.lock import GLANCE
 from experiments.reruns.changes import changes
 from experiments.reruns.original import Original
 from experiments.reruns.report import change_lines, closing, opening, verdict_lines
@@ -99,7 +100,7 @@ def _number(config: Config, of: str) -> int:
 def _was_stopped(folder: RunFolder, config: Config, of: str) -> bool:
     """Whether a folder has a rerun of the same run that nobody is at, and all of it was computed as it would be now."""
     try:
-        with FileLock(folder.lock, blocking=False):
+        with FileLock(folder.lock, timeout=GLANCE):
             begun = any(path.exists() for path in (folder.environment, folder.history, folder.checkpoint))
             same = not begun or read_json(folder.environment) == environment(config)
             return same and read_json(folder.verdict) == {"of": of} and not folder.finished.exists()
