@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 from experiments import files
 from experiments.tracking.targets import TARGETS
 
+_PATIENCE = 2.0  # seconds to wait for another publisher, lest both leave the mark to each other
 KINDS = ("sweeps", "runs", "reruns")  # a sweep first: its runs are shown as its children
 
 
@@ -78,7 +79,7 @@ def remove_drafts(folder: Path) -> None:
 
 def take_out(folder: Path, is_confirmed: Callable[[], bool]) -> None:
     """Remove the mark if the stores have confirmed all, asked while nobody can change the folder or what they show."""
-    with suppress(Timeout, OSError), exclusive(folder, 0), FileLock(folder / "lock", blocking=False):
+    with suppress(Timeout, OSError), exclusive(folder, _PATIENCE), FileLock(folder / "lock", blocking=False):
         if is_confirmed():
             _mark(folder).unlink(missing_ok=True)
 

@@ -25,15 +25,18 @@ def trial(seed: int, ground: Ground) -> Trial:
     undisturbed = ground.undisturbed(fresh=is_fresh)
     start = begin if is_fresh else fork
     moments = [draw.random() for _ in range(draw.choice([1, 1, 1, 2, 3]))]
-    lost: list[str] = []
+    lost, killed = list[str](), list[Started]()
     for moment in moments:
         command = start(job.words(outputs), outputs.parent)
         _kill_after(command, moment * undisturbed.seconds)
+        killed.append(command)
         if draw.random() > _AT_ONCE:
             lost += [f"process {pid} is left" for pid in command.end_all()]
             lost += left_open(outputs / "mlflow.db") + left_marks(outputs)
     command = fork(job.words(outputs), outputs.parent)
     lost += came_to_an_end(command)
+    for earlier in killed:  # whose publishers may still be at work
+        lost += [f"process {pid} is left" for pid in earlier.end_all()]
     if not lost:
         lost += lost_of(outputs, undisturbed.result)
     where = ", ".join(f"{moment:.0%}" for moment in moments)
