@@ -31,17 +31,21 @@ def trial(seed: int, ground: Ground) -> Trial:
         _kill_after(command, moment * undisturbed.seconds)
         killed.append(command)
         if draw.random() > _AT_ONCE:
-            lost += [f"process {pid} is left" for pid in command.end_all()]
+            lost += _left(killed)
             lost += left_open(outputs / "mlflow.db") + left_marks(outputs)
     command = fork(job.words(outputs), outputs.parent)
     lost += came_to_an_end(command)
-    for earlier in killed:  # whose publishers may still be at work
-        lost += [f"process {pid} is left" for pid in earlier.end_all()]
+    lost += _left(killed)
     if not lost:
         lost += lost_of(outputs, undisturbed.result)
     where = ", ".join(f"{moment:.0%}" for moment in moments)
     of = "of all its life" if is_fresh else "of its life after the imports"
     return Trial("SIGKILL of a run", seed, f"killed after {where} {of}", without_repetitions(lost), command.err)
+
+
+def _left(killed: list[Started]) -> list[str]:
+    """What is left of these, whose publishers may work for a while yet."""
+    return [f"process {pid} is left" for command in killed for pid in command.end_all()]
 
 
 def came_to_an_end(command: Started) -> list[str]:
