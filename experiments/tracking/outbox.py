@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 from experiments import files
 from experiments.tracking.targets import TARGETS
 
-_PATIENCE = 2.0  # seconds to wait for another publisher, lest both leave the mark to each other
+_PATIENCE = 2.0  # seconds to wait for a publisher of a folder
 KINDS = ("sweeps", "runs", "reruns")  # a sweep first: its runs are shown as its children
 
 
@@ -73,7 +73,7 @@ def exclusive(folder: Path, timeout: float = -1) -> Iterator[None]:
 
 def remove_drafts(folder: Path) -> None:
     """Remove what processes that were killed had not finished writing, unless a publisher is writing there."""
-    with suppress(Timeout), exclusive(folder, 0):
+    with suppress(Timeout), exclusive(folder, _PATIENCE):
         files.remove_drafts(folder)
 
 
