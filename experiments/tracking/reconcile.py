@@ -50,7 +50,7 @@ class Reconciler:
         self._parents = Lock()
 
     def forget(self) -> None:
-        """Take nothing for granted: the store is another one now."""
+        """Take nothing for granted: the store may be another one now."""
         self._experiments.clear()
         self._artifacts.clear()
         self._asked.clear()
@@ -136,8 +136,9 @@ class Reconciler:
             return self._publish_observed(folder, target, view, known)
         try:
             self._show(folder, target, view, known, known.epochs, {}, is_running=not known.is_final)
-        except StoreRefusesError:
-            return self._publish(folder, target)  # somebody may have deleted it since: now the store is asked
+        except StoreRefusesError:  # somebody may have deleted it since, or all that the store had
+            self.forget()
+            return self._publish(folder, target)
         return view.died
 
     def _publish_observed(self, folder: Path, target: Target, view: RunView, known: Published | None) -> bool:

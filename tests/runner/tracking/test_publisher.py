@@ -3,6 +3,8 @@
 import fcntl
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -168,6 +170,20 @@ def test_database_that_is_deleted_while_it_is_open_is_made_again_with_all_that_w
     shown = Store(store_uri).search("")
     assert {(one.status, one.metrics["train/loss"]) for one in shown} == {("FINISHED", 1.0), ("RUNNING", 0.5)}
     process.kill()
+
+
+def test_store_that_lost_all_while_it_was_open_is_filled_again(
+    store_uri: str, outputs: Path, ready: Path, client: Client
+) -> None:
+    publisher, process = Publisher(Store(store_uri), outputs), run(outputs, store_uri)
+    publisher.publish()
+    with closing(sqlite3.connect(ready)) as empty, closing(sqlite3.connect(outputs / "mlflow.db")) as database:
+        empty.backup(database)  # as behind a server, where nobody sees another file
+    process.epoch()
+    process.finish()
+    assert publisher.publish().lines() == []
+    (shown,) = client.search_runs(["1"])
+    assert (shown.info.status, shown.data.metrics["train/loss"]) == ("FINISHED", 0.5)
 
 
 def test_folder_that_another_publisher_is_at_waits_and_is_none_that_fails(
