@@ -6,7 +6,7 @@ import time
 from contextlib import suppress
 
 from tests.faults import job
-from tests.faults.evidence import left_behind, left_open, unusual
+from tests.faults.evidence import left_marks, left_open, unusual
 from tests.faults.evidence import lost as lost_of
 from tests.faults.ground import Ground
 from tests.faults.kills import came_to_an_end
@@ -39,7 +39,7 @@ def trial(seed: int, ground: Ground) -> Trial:
     if recovery == "sync" and (outputs / "runs").exists():
         synced = fork(["sync", "--outputs-dir", str(outputs)], outputs.parent)
         lost += [f"sync: {what}" for what in came_to_an_end(synced)]
-        lost += left_open(outputs / "mlflow.db") + left_behind(outputs)
+        lost += left_open(outputs / "mlflow.db") + left_marks(outputs)
         said += synced.err
     if with_run or recovery != "sync":
         again = fork(job.words(outputs), outputs.parent)
